@@ -1,1 +1,1 @@
-"""TODO-docstring"""
+"""What every Pianola service speaks: codec, models, evaluation, records, objects, queue and settings."""

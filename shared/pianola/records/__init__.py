@@ -1,1 +1,5 @@
-"""TODO-docstring"""
+"""Records: tables, the run state machine, queries by aggregate, migrations."""
+
+from pianola.records.open import Records, open_records
+
+__all__ = ["Records", "open_records"]

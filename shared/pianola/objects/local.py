@@ -1,0 +1,109 @@
+"""A local directory as object store: one file an object, written aside and renamed into place."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pianola.objects.store import ObjectMissing, StoreUnavailable
+
+_ASIDE = ".writing"
+
+
+class LocalStore:
+    """Objects as files under `root`. See ObjectStore for the promises kept."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store `data` under `key`."""
+        with self._replacing(key) as stream:
+            stream.write(data)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store the file's bytes under `key`."""
+        with path.open("rb") as source, self._replacing(key) as stream:
+            shutil.copyfileobj(source, stream, 2**20)
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises ObjectMissing."""
+        with self.open(key) as stream:
+            return stream.read()
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes to `path`. Raises ObjectMissing."""
+        with self.open(key) as stream, path.open("wb") as target:
+            shutil.copyfileobj(stream, target, 2**20)
+
+    def open(self, key: str) -> IO[bytes]:
+        """A stream of the object's bytes. Raises ObjectMissing."""
+        try:
+            return self._path(key).open("rb")
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+        except OSError as error:
+            raise StoreUnavailable(f"read {key}", error) from error
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        return self._path(key).is_file()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys that begin with `prefix`, in order."""
+        # The folder part of the prefix bounds the walk.
+        start = self._root / prefix.rpartition("/")[0]
+        found = (path.relative_to(self._root).as_posix() for path in start.rglob("*") if path.is_file())
+        return iter(sorted(key for key in found if key.startswith(prefix) and not key.startswith(_ASIDE)))
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"delete {key}", error) from error
+
+    def ready(self) -> None:
+        """Raise StoreUnavailable unless the directory can be written to."""
+        try:
+            (self._root / _ASIDE).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root / _ASIDE):
+                pass
+        except OSError as error:
+            raise StoreUnavailable(f"write to {self._root}", error) from error
+
+    def _path(self, key: str) -> Path:
+        if not key or any(part in ("", ".", "..", _ASIDE) for part in key.split("/")):
+            raise ValueError(f"{key!r} is not an object key: use names separated by single slashes")
+        return self._root / key
+
+    @contextmanager
+    def _replacing(self, key: str) -> Iterator[IO[bytes]]:
+        target, aside = self._path(key), self._root / _ASIDE
+        try:
+            aside.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=aside, delete=False) as stream:
+                written = Path(stream.name)
+                try:
+                    yield stream.file
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                    written.replace(target)
+                finally:
+                    written.unlink(missing_ok=True)
+            _sync_directory(target.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"write {key}", error) from error
+
+
+def _sync_directory(path: Path) -> None:
+    # The rename itself is durable only once its directory is.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

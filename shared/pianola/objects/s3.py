@@ -1,0 +1,116 @@
+"""S3 as object store, through the `minio` client."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+
+from pianola.objects.store import ObjectMissing, StoreUnavailable
+
+_MULTIPART = 16 * 2**20
+_CHUNK = 2**20
+
+
+class S3Store:
+    """Objects in one bucket of an S3 server. See ObjectStore for the promises kept."""
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str, region: str) -> None:
+        address = urlsplit(endpoint)
+        if address.scheme not in ("http", "https") or not address.netloc:
+            raise ValueError(f"PIANOLA_S3_ENDPOINT must look like http://host:9000, got {endpoint!r}")
+        self._bucket = bucket
+        self._client = Minio(
+            address.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=address.scheme == "https",
+            region=region,
+            # The client's own pool waits 5 minutes x 5 tries; a worker's heartbeat cannot.
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=2, read=30),
+                maxsize=16,
+                retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+            ),
+        )
+
+    def create_bucket(self) -> None:
+        """Make the bucket unless it is there."""
+        with self._translated("create the bucket", self._bucket):
+            if not self._client.bucket_exists(self._bucket):
+                try:
+                    self._client.make_bucket(self._bucket)
+                except S3Error as error:
+                    # Two services may start at once.
+                    if error.code != "BucketAlreadyOwnedByYou":
+                        raise
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store `data` under `key`."""
+        with self._translated("write", key):
+            self._client.put_object(self._bucket, key, io.BytesIO(data), len(data))
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store the file's bytes under `key`, in parts when it is large."""
+        with self._translated("write", key):
+            self._client.fput_object(self._bucket, key, str(path), part_size=_MULTIPART)
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises ObjectMissing."""
+        with self._translated("read", key), self.open(key) as stream:
+            return stream.read()
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes to `path`. Raises ObjectMissing."""
+        with self._translated("read", key), self.open(key) as stream, path.open("wb") as target:
+            while chunk := stream.read(_CHUNK):
+                target.write(chunk)
+
+    def open(self, key: str) -> IO[bytes]:
+        """A stream of the object's bytes; the caller closes it. Raises ObjectMissing."""
+        with self._translated("read", key):
+            # Read to its end or closed, urllib3 takes the connection back.
+            return cast(IO[bytes], self._client.get_object(self._bucket, key))
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        try:
+            with self._translated("look up", key):
+                self._client.stat_object(self._bucket, key)
+        except ObjectMissing:
+            return False
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys that begin with `prefix`, in order."""
+        with self._translated("list", prefix):
+            for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+                if found.object_name:
+                    yield found.object_name
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+        with self._translated("delete", key):
+            self._client.remove_object(self._bucket, key)
+
+    def ready(self) -> None:
+        """Raise StoreUnavailable unless the bucket answers."""
+        with self._translated("find the bucket", self._bucket):
+            if not self._client.bucket_exists(self._bucket):
+                raise StoreUnavailable(f"find the bucket {self._bucket}", "it does not exist")
+
+    @contextmanager
+    def _translated(self, action: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            if error.code in ("NoSuchKey", "NoSuchObject"):
+                raise ObjectMissing(key) from None
+            raise StoreUnavailable(f"{action} {key}", f"{error.code}: {error.message}") from error
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise StoreUnavailable(f"{action} {key}", error) from error

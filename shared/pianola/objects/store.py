@@ -1,0 +1,81 @@
+"""The port: what a store of immutable objects can do."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+
+class ObjectMissing(LookupError):
+    """No object has this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no object {key!r} in the store")
+        self.key = key
+
+
+class StoreUnavailable(RuntimeError):
+    """The store did not answer, or refused for a reason that is not the caller's."""
+
+    def __init__(self, action: str, reason: object) -> None:
+        super().__init__(f"the object store failed to {action}: {reason}")
+        self.action = action
+
+
+class ObjectCorrupt(RuntimeError):
+    """An object's bytes are not those its record names."""
+
+    def __init__(self, key: str, expected: str, found: str) -> None:
+        super().__init__(f"object {key!r} has sha256 {found}, its record says {expected}")
+        self.key = key
+
+
+class ObjectStore(Protocol):
+    """Immutable objects by key.
+
+    A key is written once; writing it again with the same content changes nothing. Keys hold the content's digest or an
+    attempt's number, so two writers of one key write the same bytes. An object is visible whole or not at all.
+    Every method raises StoreUnavailable when the store does not answer.
+    """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store `data` under `key`."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store the file's bytes under `key` without holding them in memory."""
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises ObjectMissing."""
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes to `path` without holding them in memory. Raises ObjectMissing."""
+
+    def open(self, key: str) -> IO[bytes]:
+        """A stream of the object's bytes; the caller closes it. Raises ObjectMissing."""
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there, whole."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys that begin with `prefix`, in order."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+
+    def ready(self) -> None:
+        """Raise StoreUnavailable unless the store can be read and written to now."""
+
+
+def sha256_file(path: Path) -> str:
+    """The file's sha256, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verified(store: ObjectStore, key: str, sha256: str) -> bytes:
+    """The object's bytes, checked. Raises ObjectMissing, ObjectCorrupt."""
+    data = store.get(key)
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise ObjectCorrupt(key, sha256, found)
+    return data

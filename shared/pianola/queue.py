@@ -1,0 +1,82 @@
+"""The queue: a Celery app factory, the names of queues and tasks, and how a task is sent.
+
+Messages carry ids only. The row in the records is the truth: a lost message is sent again by the reaper, a doubled
+one finds nothing to claim.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from pianola.settings import Settings
+
+PREPROCESS: Final = "preprocess"
+TRAIN: Final = "train"
+TRAIN_GPU: Final = "train.gpu"
+EVALUATE: Final = "evaluate"
+
+_log = structlog.get_logger("queue")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's stable name and the queue it goes to; its one or two arguments are ids."""
+
+    name: str
+    queue: str
+
+
+BUILD_CHUNK: Final = Task("pianola.preprocess.build_chunk", PREPROCESS)
+"""arguments: dataset id, chunk number"""
+COMMIT_DATASET: Final = Task("pianola.preprocess.commit_dataset", PREPROCESS)
+"""argument: dataset id"""
+TRAIN_RUN: Final = Task("pianola.trainer.train_run", TRAIN)
+"""argument: run id"""
+EVALUATE_RUN: Final = Task("pianola.trainer.evaluate_run", EVALUATE)
+"""argument: evaluation id"""
+
+
+def create_celery(settings: Settings, name: str = "pianola") -> Celery:
+    """A Celery app for `settings.broker_url`; nothing connects until it is used."""
+    app = Celery(name, broker=settings.broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        # Results live in the records; a result backend would be a second truth.
+        result_backend=None,
+        task_ignore_result=True,
+        task_default_queue=PREPROCESS,
+        # The next task stays in the queue, where an idle worker can take it.
+        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            # A chunk takes seconds; 10 minutes is far longer than the slowest, and training is acked early.
+            "visibility_timeout": 600,
+            # kombu looks for unacked messages every interval x throttle seconds: 2 x 1 instead of 10 x 10.
+            "unacked_restore_interval": 2,
+            "unacked_restore_throttle": 1,
+            # A broker that is away must not hold a request for long: the reaper sends again what was not sent.
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+        },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2},
+    )
+    return app
+
+
+def send(app: Celery, task: Task, *ids: str | int, queue: str | None = None) -> bool:
+    """Send `task` with `ids` as its arguments to its queue, or to `queue`; False when the broker is away.
+
+    Best effort by design: the row is committed already, and the reaper sends again what nobody claims.
+    """
+    try:
+        app.send_task(task.name, args=list(ids), queue=queue or task.queue)
+    except OperationalError as error:
+        _log.warning("task_not_sent", task=task.name, ids=ids, error=str(error))
+        return False
+    return True

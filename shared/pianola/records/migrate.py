@@ -1,0 +1,81 @@
+"""Migrations: bring a database's tables up to date, and check that models and migrations agree."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from pianola.records.open import Records
+from pianola.records.tables import Table
+
+_LOCK: Final = 0x7069616E  # "pian": services that start together migrate one after another
+
+
+class NotMigrated(RuntimeError):
+    """The database's tables are not those this version works with."""
+
+    def __init__(self, found: str | None, wanted: str) -> None:
+        super().__init__(
+            f"the database is at revision {found or 'none'}, this version needs {wanted}: "
+            "run `python -m pianola.records upgrade`"
+        )
+
+
+def upgrade(records: Records) -> None:
+    """Run the migrations that are missing; several processes may call it at once."""
+    with records.engine.connect() as connection, _alone(connection):
+        command.upgrade(_config(connection), "head")
+
+
+def check(records: Records) -> None:
+    """Raise NotMigrated unless the database is at the newest revision."""
+    wanted = ScriptDirectory.from_config(_config(None)).get_current_head() or ""
+    with records.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != wanted:
+        raise NotMigrated(found, wanted)
+
+
+def differences(records: Records) -> list[Any]:
+    """What an up-to-date database lacks of the models, or has beside them: empty when both agree."""
+    with records.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Table.metadata))
+
+
+def create_revision(records: Records, message: str) -> None:
+    """Write a new migration file from the difference between the models and this up-to-date database."""
+    with records.engine.connect() as connection:
+        command.revision(_config(connection), message, autogenerate=True)
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Hold the database's migration lock; SQLite's own write lock does it there."""
+    if connection.dialect.name != "postgresql":
+        yield
+        connection.commit()
+        return
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.commit()
+    try:
+        yield
+        connection.commit()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        connection.commit()

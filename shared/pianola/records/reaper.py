@@ -1,0 +1,63 @@
+"""The reaper: takes back what lost its worker and sends again what lost its message. Every api and worker process runs
+one; there is no leader, the rows decide.
+"""
+
+import random
+import threading
+from typing import Final
+
+import structlog
+from celery import Celery
+from sqlalchemy.exc import DBAPIError
+
+from pianola.queue import BUILD_CHUNK, COMMIT_DATASET, EVALUATE_RUN, TRAIN_RUN, send
+from pianola.records import datasets, evaluations, leases
+from pianola.records.open import Records
+
+INTERVAL_SECONDS: Final = 5.0
+"""A lost lease is seen within its 60 s and this; ten processes ask the database twice a second."""
+RESEND_SECONDS: Final = 30.0
+"""A queued row whose message is older is sent again: a duplicate costs one claim that finds nothing."""
+LEASE_SECONDS: Final = 60.0
+"""After the database was away every lease looks old: workers get one lease's time to renew before anything is taken."""
+
+_log = structlog.get_logger("reaper")
+
+
+def reap_once(records: Records, celery: Celery) -> None:
+    """One round. Raises DBAPIError when the database is away."""
+    with records.write() as session:
+        lost_runs = leases.reap(session) + leases.stale_queued(session, RESEND_SECONDS)
+        lost_evaluations = evaluations.stale(session, RESEND_SECONDS)
+        lost_builds = {
+            dataset_id: datasets.pending_chunks(session, dataset_id)
+            for dataset_id in datasets.stale_builds(session, RESEND_SECONDS)
+        }
+    for run_id, queue in lost_runs:
+        send(celery, TRAIN_RUN, run_id, queue=queue)
+    for evaluation_id in lost_evaluations:
+        send(celery, EVALUATE_RUN, evaluation_id)
+    for dataset_id, chunks in lost_builds.items():
+        for number in chunks:
+            send(celery, BUILD_CHUNK, dataset_id, number)
+        if not chunks:
+            send(celery, COMMIT_DATASET, dataset_id)
+
+
+def start_reaper(records: Records, celery: Celery, stop: threading.Event) -> threading.Thread:
+    """Reap in a daemon thread until `stop` is set."""
+    thread = threading.Thread(target=_loop, args=(records, celery, stop), name="reaper", daemon=True)
+    thread.start()
+    return thread
+
+
+def _loop(records: Records, celery: Celery, stop: threading.Event) -> None:
+    pause = INTERVAL_SECONDS
+    # Chance keeps processes that started together from asking together.
+    while not stop.wait(pause * random.uniform(0.8, 1.2)):
+        try:
+            reap_once(records, celery)
+            pause = INTERVAL_SECONDS
+        except DBAPIError as error:
+            _log.warning("database_away", error=str(error.orig), pause_seconds=LEASE_SECONDS)
+            pause = LEASE_SECONDS

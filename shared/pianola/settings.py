@@ -1,0 +1,105 @@
+"""Typed settings from the environment: one class per service, every variable prefixed PIANOLA_."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every service needs: where records, objects and messages are.
+
+    Objects lie in a local directory (`objects_dir`) or, when `s3_endpoint` is set, in an S3 bucket.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PIANOLA_", extra="ignore", frozen=True)
+
+    database_url: str = Field(description="sqlite:////absolute/path or postgresql+psycopg://user:password@host/name")
+    broker_url: str = Field(description="redis://... or redis+socket://..., the Celery broker")
+    objects_dir: Path | None = None
+    s3_endpoint: str | None = Field(default=None, description="http(s)://host:port of an S3 server")
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    s3_bucket: str = "pianola"
+    s3_region: str = "us-east-1"
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _one_store(self) -> "Settings":
+        if (self.objects_dir is None) == (self.s3_endpoint is None):
+            raise ValueError("set exactly one of PIANOLA_OBJECTS_DIR (a local directory) and PIANOLA_S3_ENDPOINT")
+        return self
+
+
+class HttpSettings(Settings):
+    """Settings of a service that listens.
+
+    `auth` is "keys" (every request under /v1 carries an API key) or "none", which is for loopback addresses only.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8470, ge=0, le=65535)
+    threads: int = Field(default=16, ge=1, description="request threads; an event stream holds one while it is open")
+    auth: Literal["keys", "none"] = "keys"
+
+    @model_validator(mode="after")
+    def _open_on_loopback_only(self) -> "HttpSettings":
+        if self.auth == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(
+                f"PIANOLA_AUTH=none is for loopback addresses, but PIANOLA_HOST is {self.host}: "
+                "set PIANOLA_AUTH=keys and make a key with `pianola keys create`"
+            )
+        return self
+
+
+class ApiSettings(HttpSettings):
+    """Settings of the api.
+
+    Limits of one upload: bytes of a file (the codec refuses larger ones in any case), bytes of a request's body.
+    """
+
+    max_streams: int = Field(default=8, ge=1, description="event streams open at once; more are answered 503")
+    max_file_bytes: int = 8 * 2**20
+    max_upload_bytes: int = 2 * 2**30
+
+
+class SamplerSettings(HttpSettings):
+    """Settings of the sampler. `models_bytes` bounds the generators kept in memory."""
+
+    port: int = Field(default=8471, ge=0, le=65535)
+    torch_threads: int = Field(default=1, ge=1)
+    models_bytes: int = Field(default=512 * 2**20, ge=2**20)
+
+
+class WorkerSettings(Settings):
+    """Settings of a Celery worker: `worker` names it in leases and logs, `spool` holds its unfinished files."""
+
+    worker: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    spool: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()) / "pianola-spool")
+
+
+class PreprocessSettings(WorkerSettings):
+    """Settings of the preprocess worker: processes, and the size of a chunk task in MIDI files and bytes."""
+
+    concurrency: int = Field(default=2, ge=1)
+
+
+class TrainerSettings(WorkerSettings):
+    """Settings of the trainer worker.
+
+    A lease of 60 s outlives five missed heartbeats of 10 s: a worker that stalls for a garbage collection or a short
+    database restart keeps its run, one that died gives it up within a minute. `poll_seconds` is how soon a
+    cancel or pause is seen.
+    """
+
+    queues: str = "train,evaluate"
+    lease_seconds: float = Field(default=60, gt=0)
+    heartbeat_seconds: float = Field(default=10, gt=0)
+    poll_seconds: float = Field(default=1, gt=0)
+    torch_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
