@@ -11,7 +11,7 @@ from pianola.settings import Settings
 def configure_logs(settings: Settings, service: str) -> None:
     """One line an event, JSON or for a console, with the service's name; libraries' logs take the same road."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

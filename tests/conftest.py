@@ -1,0 +1,85 @@
+"""Fixtures that start real servers: once per session where isolation allows, else once per test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import servers
+from sqlalchemy import create_engine, make_url, text
+
+from pianola.records import Records, open_records
+from pianola.records.migrate import upgrade
+
+
+@pytest.fixture
+def broker_url() -> Iterator[str]:
+    """A Valkey server for this test alone: no other test's worker takes its tasks."""
+    with servers.valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server that holds a migrated database `template_pianola`."""
+    with servers.postgres() as url:
+        engine = create_engine(_psycopg(url), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("CREATE DATABASE template_pianola"))
+        engine.dispose()
+        template = open_records(_database(url, "template_pianola"))
+        upgrade(template)
+        template.dispose()
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(_psycopg(postgres_server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_pianola"))
+    yield _database(postgres_server, name)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    url = f"sqlite:///{tmp_path}/records.sqlite"
+    records = open_records(url)
+    upgrade(records)
+    records.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The test runs once on each database."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def records(database_url: str) -> Iterator[Records]:
+    """Records on each database."""
+    opened = open_records(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[servers.S3]:
+    """An S3 server for the session; use a bucket of your own."""
+    with servers.s3() as server:
+        yield server
+
+
+def _psycopg(url: str) -> str:
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)

