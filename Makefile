@@ -1,16 +1,45 @@
-# The two commands: `make demo` and `make test`. Both call `make setup`.
+# The two commands: `make demo` and `make test`. Both call `make setup`, which makes .venv in the checkout.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DISTRIBUTIONS := shared services/api services/preprocess services/trainer services/sampler cli
+PACKAGES := pianola pianola_api pianola_preprocess pianola_trainer pianola_sampler pianola_cli
 DATA ?=
+OUT ?= demo-out
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo up test lint format env clean
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: constraints.txt requirements-dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pianola needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt \
-	  -e "shared[models,plots]" -e services/api -e services/preprocess -e services/trainer -e services/sampler -e "cli[up,demo]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt \
+	  -e "shared[models,plots]" $(patsubst %,-e %,$(filter services/%,$(DISTRIBUTIONS))) -e "cli[up,demo]"
 	touch $@
+
+# Real music -> dataset -> VAE and GAN -> MIDI files and pictures in demo-out/. Your own: make demo DATA=folder
+demo: setup
+	$(BIN)/pianola demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
+
+# What the demo made, served: the page at http://127.0.0.1:8470
+up: setup
+	$(BIN)/pianola up --home "$(OUT)/home"
+
+test: setup
+	tests/install-browser
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/lint-imports
+	find . -name Dockerfile -not -path './$(VENV)/*' -exec $(BIN)/hadolint {} +
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo-out

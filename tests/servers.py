@@ -54,6 +54,12 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
         time.sleep(0.05)
 
 
+def chromium() -> str | None:
+    """The installed browser; None where Playwright's own is (tests/install-browser says which)."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
@@ -124,3 +130,24 @@ def stop(child: subprocess.Popen[bytes], seconds: float = 30) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running `pianola up`."""
+
+    url: str
+    home: Path
+
+
+@contextlib.contextmanager
+def embedded(home: Path) -> Iterator[Embedded]:
+    """Everything on one machine, in `home`, on a free port."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("pianola")), "up", "--home", str(home), "--port", str(port)]
+    url = f"http://127.0.0.1:{port}"
+    home.mkdir(parents=True, exist_ok=True)
+    with process(command, {}, home / "up.log") as child:
+        wait_for(lambda: child.poll() is not None or answers(f"{url}/readyz"), 30, "pianola up")
+        assert child.poll() is None, (home / "up.log").read_text()
+        yield Embedded(url, home)
