@@ -1,0 +1,15 @@
+"""The shape of a window, its unit of time, and the kinds of arrays the codec works with."""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+STEPS_PER_QUARTER: Final = 12
+"""Steps in a quarter note: the time unit of every roll."""
+SIDE: Final = 96
+"""Pitches of a window, and its steps: 8 quarter notes."""
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
