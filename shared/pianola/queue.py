@@ -5,13 +5,15 @@ one finds nothing to claim.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
 from celery import Celery
+from celery.signals import heartbeat_sent
 from kombu.exceptions import OperationalError
 
-from pianola.settings import Settings
+from pianola.settings import Settings, WorkerSettings
 
 PREPROCESS: Final = "preprocess"
 TRAIN: Final = "train"
@@ -66,7 +68,18 @@ def create_celery(settings: Settings, name: str = "pianola") -> Celery:
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2},
     )
+    if isinstance(settings, WorkerSettings) and settings.alive_file is not None:
+        _show_life(settings.alive_file)
     return app
+
+
+def _show_life(file: Path) -> None:
+    """Touch `file` with every heartbeat, which comes from the loop that also takes tasks, and only while connected."""
+
+    def touch(**_: object) -> None:
+        file.touch()
+
+    heartbeat_sent.connect(touch, weak=False)
 
 
 def send(app: Celery, task: Task, *ids: str | int, queue: str | None = None) -> bool:

@@ -77,10 +77,14 @@ class SamplerSettings(HttpSettings):
 
 
 class WorkerSettings(Settings):
-    """Settings of a Celery worker: `worker` names it in leases and logs, `spool` holds its unfinished files."""
+    """Settings of a Celery worker: `worker` names it in leases and logs, `spool` holds its unfinished files.
+
+    `alive_file` is touched every 2 s while the worker is connected to the queue, for a container's health check.
+    """
 
     worker: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     spool: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()) / "pianola-spool")
+    alive_file: Path | None = None
 
 
 class PreprocessSettings(WorkerSettings):

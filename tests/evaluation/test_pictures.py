@@ -19,7 +19,8 @@ def pixels(png: bytes) -> NDArray[np.uint8]:
 
 
 def lit(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.logical_or((picture == NOTE).all(axis=2), (picture == ONSET).all(axis=2))
+    lit_pixels: NDArray[np.bool_] = np.logical_or((picture == NOTE).all(axis=2), (picture == ONSET).all(axis=2))
+    return lit_pixels
 
 
 def cell(picture: NDArray[np.uint8], pitch: int, step: int, scale: int, left: int, lowest: int = 17) -> tuple[int, ...]:
