@@ -1,1 +1,1 @@
-"""TODO-docstring"""
+"""The `pianola` command, the typed Python client (`pianola_cli.client`) and `pianola up` (`pianola_cli.local`)."""

@@ -1,0 +1,1 @@
+"""The commands of `pianola`, one module per subject."""

@@ -1,0 +1,99 @@
+"""`pianola models` and `pianola sample`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pianola_cli.common import as_json, echo_json, table, with_client
+
+if TYPE_CHECKING:
+    from pianola_cli.client import Client, Sample
+
+_FORMS = {".mid": "midi", ".midi": "midi", ".png": "png", ".zip": "zip"}
+
+
+@click.command()
+@as_json
+@with_client
+def models(client: Client, as_json: bool) -> None:
+    """All models that can play."""
+    found = list(client.models())
+    if as_json:
+        echo_json([model.model_dump(mode="json") for model in found])
+        return
+    headings = ("model", "family", "preset", "step", "checkpoint", "run")
+    rows = [(m.name, m.family, m.preset, m.step, (m.checkpoint or "-")[:12], m.run_id) for m in found]
+    click.echo(table(headings, rows) if rows else "no models yet; `pianola train DATASET --model NAME` makes one")
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
+              help="Where to: a .mid, .png or .zip file, or a folder.")  # fmt: skip
+@click.option("-n", "count", type=click.IntRange(1, 64), default=1, show_default=True, help="How many windows.")
+@click.option("--seed", type=click.IntRange(0, 2**53), help="The same seed gives the same music.")
+@click.option("--threshold", type=float, help="How sure the model must be of a note.")
+@click.option("--tempo", type=float, help="Quarter notes a minute.")
+@click.option("--program", type=click.IntRange(0, 127), help="General MIDI instrument, 0 is the piano.")
+@click.option("--png", is_flag=True, help="Also write the roll as a picture beside a .mid file.")
+@as_json
+@with_client
+def sample(
+    client: Client,
+    model: str,
+    out: Path,
+    count: int,
+    seed: int | None,
+    threshold: float | None,
+    tempo: float | None,
+    program: int | None,
+    png: bool,
+    as_json: bool,
+) -> None:
+    """Let MODEL (a name or a checkpoint's digest) play, and save what it plays."""
+    from pianola_cli.client import SampleOptions
+
+    form = _form(out, count)
+    drawn = client.sample(model, count, SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program))
+    written = save(client, drawn, out, form)
+    if png and form == "midi":
+        picture = out.with_suffix(".png")
+        picture.write_bytes(client.get_sample_bytes(drawn.id, "png"))
+        written.append(picture)
+    if as_json:
+        echo_json({**drawn.model_dump(mode="json"), "written": [str(path) for path in written]})
+        return
+    for path in written:
+        click.echo(str(path))
+    click.echo(
+        f"{drawn.model or model} played {count} window{'s' if count > 1 else ''} with seed {drawn.seed}", err=True
+    )
+    empty = sum(window.empty for window in drawn.windows)
+    if empty:
+        click.echo(f"{empty} of {len(drawn.windows)} windows hold no note; try another seed", err=True)
+
+
+def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:
+    """Write a sample as `form` "midi", "png" or "zip" to the file `out`, or "folder": unpacked into it."""
+    if form == "folder":
+        out.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(io.BytesIO(client.get_sample_bytes(drawn.id, "zip"))) as archive:
+            archive.extractall(out)
+            return [out / name for name in archive.namelist()]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(client.get_sample_bytes(drawn.id, form))
+    return [out]
+
+
+def _form(out: Path, count: int) -> str:
+    form = "folder" if out.is_dir() or not out.suffix else _FORMS.get(out.suffix.lower())
+    if form is None:
+        raise click.UsageError(f"{out.name}: write to a .mid, .png or .zip file, or to a folder (a name without a dot)")
+    if form == "midi" and count > 1:
+        raise click.UsageError(f"{count} windows do not fit one MIDI file: give a folder or a .zip with -o")
+    return form

@@ -1,0 +1,1 @@
+"""`pianola up`: everything on one machine, in child processes of one supervisor."""

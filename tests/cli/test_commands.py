@@ -1,0 +1,185 @@
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pianola_cli.common import table
+from pianola_cli.main import main
+
+from .scripted import Answer, Server, as_json, problem, scripted, stream
+
+DATASET = {"id": "ds_1", "name": "small", "state": "open", "preset": "piano", "files": 0}
+RUN = {"id": "run_1", "state": "queued", "family": "vae", "preset": "default", "dataset_name": "small"}
+SAMPLE = {"id": "sample_1", "model": "m", "seed": 7, "n": 1, "windows": [{"index": 0, "empty": False}]}
+
+
+def pianola(*arguments: str, server: Server | None = None) -> Result:
+    environment = {"PIANOLA_URL": server.url} if server else {}
+    return CliRunner().invoke(main, arguments, env=environment)
+
+
+def body(server: Server, request: int = 0) -> object:
+    return json.loads(server.asked[request].body)
+
+
+def test_help_lists_every_command_with_a_line() -> None:
+    said = pianola("--help").output
+    for name in ("up", "dataset", "train", "runs", "watch", "cancel", "pause", "resume", "models", "sample",
+                 "evaluate", "inspect", "keys", "demo"):  # fmt: skip
+        assert f"\n  {name} " in said
+
+
+def test_a_problem_is_one_line_on_stderr_and_exit_code_1() -> None:
+    with scripted(problem(404, "not_found", "no dataset 'nope'")) as server:
+        result = pianola("dataset", "show", "nope", server=server)
+    assert (result.exit_code, result.stderr, result.stdout) == (1, "Error: no dataset 'nope'\n", "")
+
+
+def test_no_server_is_said_in_one_line() -> None:
+    result = pianola("runs", "--url", "http://127.0.0.1:9")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: no Pianola answers at http://127.0.0.1:9; start one with `pianola up`\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "small", "--seconds", "60", "--epochs", "3"], "--seconds or --epochs, not both"),
+        (["train", "small", "-o", "batch"], "'batch' is not key=value"),
+        (["sample", "m", "-o", "out.mid", "-n", "8"], "8 windows do not fit one MIDI file"),
+        (["sample", "m", "-o", "out.wav"], "out.wav: write to a .mid, .png or .zip file"),
+        (["sample", "m", "-o", "out.mid", "-n", "65"], "65 is not in the range"),
+        (["dataset", "add", "small", "no-such-folder"], "does not exist"),
+        (["up", "--port", "70000"], "70000 is not in the range"),
+        (["inspect"], "Missing argument"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
+    result = pianola(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_options_are_read_as_json_where_they_are_json() -> None:
+    with scripted(as_json(RUN, 201)) as server:
+        arguments = ["train", "small", "--family", "gan", "--epochs", "3", "--seed", "5", "--model", "mine"]
+        result = pianola(*arguments, "-o", "loss=hinge", "-o", "learning_rate=5e-4", "-o", "ema=null", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server) == {
+        "dataset": "small",
+        "family": "gan",
+        "preset": "default",
+        "options": {"loss": "hinge", "learning_rate": 5e-4, "ema": None, "epochs": 3},
+        "seed": 5,
+        "model": "mine",
+    }
+    assert "watch it with `pianola watch run_1`" in result.stdout
+
+
+def test_the_key_may_come_from_the_environment() -> None:
+    with scripted(as_json({"items": [], "next_cursor": None})) as server:
+        CliRunner().invoke(main, ["models"], env={"PIANOLA_URL": server.url, "PIANOLA_KEY": "pk_1"})
+    assert server.asked[0].headers["authorization"] == "Bearer pk_1"
+
+
+def test_watching_away_from_a_terminal_prints_lines_and_ends_with_the_run() -> None:
+    events = stream(
+        'id: 1\nevent: started\ndata: {"attempt": 1}\n\n'
+        'event: progress\ndata: {"state": "running", "fraction": 0.25, "loss": 412.5, "eta_seconds": 62}\n\n'
+        'id: 2\nevent: evaluated\ndata: {"step": 40, "values": {"kl": 12.25}}\n\n'
+        "id: 3\nevent: succeeded\ndata: {}\n\nevent: end\ndata: {}\n\n"
+    )
+    with scripted(as_json(RUN), events, as_json({**RUN, "state": "succeeded"})) as server:
+        result = pianola("watch", "run_1", server=server)
+    assert result.exit_code == 0, result.output
+    assert "vae default  25% loss 412.5  1:02 left" in result.stdout
+    assert "step 40: kl 12.25" in result.stdout
+
+
+def test_watching_a_run_that_fails_is_exit_code_1_and_says_why() -> None:
+    events = stream('id: 1\nevent: failed\ndata: {"error": "no memory"}\n\nevent: end\ndata: {}\n\n')
+    with scripted(as_json(RUN), events, as_json({**RUN, "state": "failed", "error": "no memory"})) as server:
+        result = pianola("watch", "run_1", server=server)
+    assert (result.exit_code, result.stderr) == (1, "Error: run run_1 failed: no memory\n")
+
+
+def test_a_build_is_waited_for_and_what_was_refused_is_listed() -> None:
+    building = {**DATASET, "state": "building", "files": 2, "files_done": 1}
+    built = {**building, "state": "built", "files_accepted": 1, "files_refused": 1, "windows": 9, "notes": 80}
+    refused = {"name": "bad.mid", "verdict": "refused", "code": "truncated", "offset": 22, "reason": "it ends early"}
+    report = as_json({"items": [refused], "next_cursor": None})
+    with scripted(as_json(building, 202), as_json(building), as_json(built), report) as server:
+        result = pianola("dataset", "build", "small", server=server)
+    assert result.exit_code == 0, result.output
+    assert "1 files accepted, 1 refused, 9 windows" in result.stdout
+    assert "bad.mid  truncated    22  it ends early" in result.stdout
+
+
+def test_a_sample_becomes_a_midi_file_and_a_picture(tmp_path: Path) -> None:
+    answers = (as_json(SAMPLE, 201), Answer(body=b"MThd"), Answer(body=b"\x89PNG"))
+    with scripted(*answers) as server:
+        result = pianola("sample", "m", "-o", str(tmp_path / "new" / "out.mid"), "--png", "--seed", "7", server=server)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "new" / "out.mid").read_bytes() == b"MThd"
+    assert (tmp_path / "new" / "out.png").read_bytes() == b"\x89PNG"
+    assert [asked.path for asked in server.asked[1:]] == [
+        "/v1/samples/sample_1?format=midi",
+        "/v1/samples/sample_1?format=png",
+    ]
+
+
+def test_many_windows_are_unpacked_into_a_folder_and_empty_ones_are_counted(tmp_path: Path) -> None:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("001.mid", b"MThd")
+        archive.writestr("sample.json", b"{}")
+    drawn = {**SAMPLE, "n": 2, "windows": [{"index": 0, "empty": True}, {"index": 1, "empty": False}]}
+    with scripted(as_json(drawn, 201), Answer(body=packed.getvalue())) as server:
+        result = pianola("sample", "m", "-n", "2", "-o", str(tmp_path / "out"), server=server)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "001.mid").read_bytes() == b"MThd"
+    assert "1 of 2 windows hold no note" in result.stderr
+
+
+def test_an_evaluation_that_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
+    report = {
+        "generated": {"density": 0.02, "notes": 9},
+        "data": {"density": 0.03, "notes": 80},
+        "largest_difference": 0.04,
+        "note_frequency": {"data": [0.0]},
+    }
+    done = {"id": "ev_1", "run_id": "run_1", "state": "succeeded", "report": report, "plots": ["latent.png"]}
+    answers = (as_json({**RUN, "state": "succeeded"}), as_json(done), as_json(done), Answer(body=b"\x89PNG"))
+    with scripted(*answers) as server:
+        result = pianola("evaluate", "run_1", "-o", str(tmp_path / "plots"), server=server)
+    assert result.exit_code == 0, result.output
+    assert [asked.method for asked in server.asked] == ["GET"] * 4
+    assert "density  0.03       0.02" in result.stdout
+    assert "largest_difference   0.04" in result.stdout
+    assert (tmp_path / "plots" / "latent.png").read_bytes() == b"\x89PNG"
+
+
+def test_an_evaluation_of_other_samples_is_asked_for_and_waited_for() -> None:
+    queued = {"id": "ev_2", "run_id": "run_1", "state": "queued"}
+    failed = {**queued, "state": "failed", "error": "no checkpoint"}
+    with scripted(as_json(queued, 202), as_json(queued), as_json(failed)) as server:
+        result = pianola("evaluate", "run_1", "--samples", "50", server=server)
+    assert body(server) == {"samples": 50}
+    assert (result.exit_code, result.stderr) == (1, "Error: the evaluation of run_1 failed: no checkpoint\n")
+
+
+def test_json_output_is_one_document() -> None:
+    with scripted(as_json({"items": [DATASET], "next_cursor": None})) as server:
+        result = pianola("dataset", "list", "--json", server=server)
+    assert json.loads(result.stdout)[0]["name"] == "small"
+
+
+def test_tables_are_aligned_and_never_cut() -> None:
+    assert table(("name", "windows"), [("a" * 90, 7), ("b", None)]).splitlines() == [
+        f"name{' ' * 86}  windows",
+        f"{'a' * 90}        7",
+        f"b{' ' * 89}        -",
+    ]

@@ -1,0 +1,68 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from corpus import data_folder
+
+from pianola.codec.options import PRESETS
+from pianola.codec.verdict import VERDICT_CODES, judge
+from pianola_cli.main import main
+
+
+def inspect(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["inspect", *arguments])
+
+
+def test_every_dirty_file_is_accepted_or_refused_with_its_reason() -> None:
+    folder = data_folder("dirty")
+    result = inspect(str(folder), "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as manifest:
+        names = sorted(row["file"] for row in csv.DictReader(manifest))
+    assert [file["name"] for file in report["files"]] == names
+    assert report["accepted"] + report["refused"] == len(names)
+    for file in report["files"]:
+        if file["accepted"]:
+            assert file["windows"] > 0
+            assert file["notes"] > 0
+        else:
+            assert file["code"] in VERDICT_CODES
+            assert file["offset"] >= 0
+            assert file["reason"].endswith(".")
+
+
+def test_it_says_of_a_file_what_the_codec_says() -> None:
+    path = data_folder("small") / sorted(file.name for file in data_folder("small").glob("*.mid"))[0]
+    verdict, windows = judge(path.read_bytes(), PRESETS["thesis"])
+    report = json.loads(inspect(str(path), "--preset", "thesis", "--json").stdout)
+    assert report["files"] == [{"name": path.name, **verdict.to_json()}]
+    assert report["windows"] == len(windows)
+    assert report["options"]["rounding"] == "delta"
+
+
+def test_the_table_names_code_byte_and_reason(tmp_path: Path) -> None:
+    (tmp_path / "letter.mid").write_bytes(b"Dear Sir or Madam")
+    result = inspect(str(tmp_path))
+    assert result.exit_code == 0
+    assert "letter.mid  refused" in result.stdout
+    assert "(byte 0)" in result.stdout
+    assert "0 accepted (0 windows), 1 refused" in result.stdout
+
+
+@pytest.mark.parametrize(("option", "message"), [("pitch=3", "no such codec option"), ("shortest=9", "is not one of")])
+def test_a_codec_option_that_cannot_be_is_said_in_one_line(tmp_path: Path, option: str, message: str) -> None:
+    (tmp_path / "a.mid").write_bytes(b"")
+    result = inspect(str(tmp_path), "-o", option)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_unreadable_file_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "loop.mid").symlink_to(tmp_path / "loop.mid")
+    (tmp_path / "gone.mid").symlink_to(tmp_path / "nowhere")
+    result = inspect(str(tmp_path))
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
