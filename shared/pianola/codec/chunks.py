@@ -57,7 +57,7 @@ def _unwrap(data: bytes) -> tuple[int, int]:
     if data[:4] != b"RIFF":
         return 0, len(data)
     if data[8:12] != b"RMID":
-        raise UnreadableMidi("not_midi", 8, "This is a RIFF file, but not of the kind that holds MIDI.")
+        raise UnreadableMidi("not_midi", min(8, len(data)), "This is a RIFF file, but not of the kind that holds MIDI.")
     at = 12
     while at + _CHUNK_HEAD <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")

@@ -1,0 +1,65 @@
+import dataclasses
+
+import pytest
+
+from pianola.codec.options import PRESETS, BadCodecOptions, CodecOptions, codec_options
+
+
+def test_the_presets_are_those_of_the_design() -> None:
+    assert PRESETS["piano"] == CodecOptions("absolute", "channel", 17, 1, "gap", "pad", percussion=False)
+    assert PRESETS["thesis"] == CodecOptions("delta", "track", 1, 0, "merge", "drop", percussion=False)
+
+
+def test_overrides_replace_single_options() -> None:
+    options = codec_options("piano", {"partial": "drop", "percussion": True, "lowest_pitch": 0})
+    assert options == dataclasses.replace(PRESETS["piano"], partial="drop", percussion=True, lowest_pitch=0)
+    assert codec_options("thesis", {}) == PRESETS["thesis"]
+
+
+@pytest.mark.parametrize("options", PRESETS.values())
+def test_json_and_back(options: CodecOptions) -> None:
+    assert CodecOptions.from_json(options.to_json()) == options
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rounding", "nearest"),
+        ("sounding", None),
+        ("lowest_pitch", 33),
+        ("lowest_pitch", -1),
+        ("lowest_pitch", True),
+        ("lowest_pitch", "17"),
+        ("shortest", 2),
+        ("shortest", False),
+        ("restrike", ""),
+        ("partial", ["pad"]),
+        ("percussion", 1),
+        ("percussion", "no"),
+        ("colour", "red"),
+    ],
+)
+def test_a_bad_option_is_named_with_its_value(field: str, value: object) -> None:
+    with pytest.raises(BadCodecOptions) as refused:
+        codec_options("piano", {field: value})
+    assert (refused.value.field, refused.value.value) == (field, value)
+    with pytest.raises(BadCodecOptions):
+        CodecOptions.from_json(PRESETS["piano"].to_json() | {field: value})
+
+
+def test_the_message_says_what_is_possible() -> None:
+    with pytest.raises(BadCodecOptions, match=r"^rounding: 'nearest' is not one of absolute, delta$"):
+        codec_options("piano", {"rounding": "nearest"})
+    with pytest.raises(BadCodecOptions, match=r"^lowest_pitch: 40 is not one of 0 to 32$"):
+        codec_options("piano", {"lowest_pitch": 40})
+    with pytest.raises(BadCodecOptions, match=r"^preset: 'jazz' is not one of piano, thesis$"):
+        codec_options("jazz", {})
+    with pytest.raises(BadCodecOptions, match=r"^tempo: no such codec option; there are rounding, "):
+        codec_options("piano", {"tempo": 120})
+
+
+def test_a_missing_field_is_named() -> None:
+    values = PRESETS["piano"].to_json()
+    del values["restrike"]
+    with pytest.raises(BadCodecOptions, match="restrike: missing"):
+        CodecOptions.from_json(values)

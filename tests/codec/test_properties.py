@@ -1,0 +1,110 @@
+"""What holds for all rolls, all notes and all tracks of note messages."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import mido
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mido_oracle import song_windows
+
+from pianola.codec.options import PRESETS, CodecOptions
+from pianola.codec.roll import Note, decode_notes, encode
+from pianola.codec.verdict import judge
+from pianola.codec.window import Bytes
+from pianola.codec.writer import write_midi
+
+from .music import midi, off, on
+
+all_options = st.builds(
+    CodecOptions,
+    rounding=st.sampled_from(["absolute", "delta"]),
+    sounding=st.sampled_from(["channel", "track"]),
+    lowest_pitch=st.integers(0, 32),
+    shortest=st.sampled_from([0, 1]),
+    restrike=st.sampled_from(["gap", "merge"]),
+    partial=st.sampled_from(["pad", "drop"]),
+    percussion=st.booleans(),
+)
+
+
+@st.composite
+def rolls(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Bytes:
+    """Windows of any density, the last of which is lit on its last step, so that none is lost as trailing silence."""
+    count, seed, density = draw(st.integers(1, 3)), draw(st.integers(0, 2**32)), draw(st.sampled_from([0, 0.01, 0.5]))
+    windows: Bytes = (np.random.default_rng(seed).random((count, 96, 96)) < density).astype(np.uint8)
+    for window, row, start, length in draw(
+        st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, 95), st.integers(0, 95), st.integers(1, 96)))
+    ):
+        windows[window, row, start : start + length] = 1
+    windows[-1, draw(st.integers(0, 95)), -1] = 1
+    return windows
+
+
+@settings(deadline=None, max_examples=40)
+@given(windows=rolls(), options=all_options)
+def test_encode_of_written_notes_of_a_roll_is_the_roll(windows: Bytes, options: CodecOptions) -> None:
+    notes = decode_notes(windows, options.lowest_pitch)
+    encoded = encode(write_midi(notes), options)
+    np.testing.assert_array_equal(encoded.windows, windows)
+    assert encoded.notes == len(notes)
+    assert decode_notes(encoded.windows, options.lowest_pitch) == notes
+
+
+pieces = st.lists(st.builds(Note, st.integers(17, 112), st.integers(0, 300), st.integers(2, 100)), min_size=1).map(
+    # One note an onset; the writer and the roll cut it where the next one of its pitch begins.
+    lambda notes: list({(note.pitch, note.start): note for note in notes}.values())
+)
+
+
+@given(pieces)
+def test_every_onset_of_notes_struck_again_survives(notes: list[Note]) -> None:
+    # A note of one step has no step to leave dark.
+    struck = {(note.pitch, note.start) for note in notes}
+    apart = [note for note in notes if (note.pitch, note.start + 1) not in struck]
+    encoded = encode(write_midi(apart), PRESETS["piano"])
+    drawn = decode_notes(encoded.windows, 17)
+    assert [(note.start, note.pitch) for note in drawn] == sorted((note.start, note.pitch) for note in apart)
+
+
+messages = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 3), st.integers(0, 500)),
+        st.sampled_from([on, off]),
+        st.one_of(st.sampled_from([60, 61]), st.integers(0, 127)),
+        st.sampled_from([0, 1, 9]),
+    ),
+    max_size=40,
+)
+tracks = st.lists(messages, min_size=1, max_size=4)
+divisions = st.one_of(st.sampled_from([1, 5, 12, 24, 100, 480]), st.integers(1, 1000))
+
+
+def file_of(parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int) -> bytes:
+    events = [[make(delta, pitch, channel) for delta, make, pitch, channel in part] for part in parts]
+    return midi(*events, division=division)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(parts=tracks, division=divisions, options=all_options)
+def test_the_rules_hold_for_any_messages(
+    parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int, options: CodecOptions
+) -> None:
+    data = file_of(parts, division)
+    expected = song_windows(mido.MidiFile(file=io.BytesIO(data)), options)
+    np.testing.assert_array_equal(encode(data, options).windows, expected)
+
+
+@given(parts=tracks, division=divisions, options=all_options)
+def test_every_note_is_drawn_or_counted_as_left_out(
+    parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int, options: CodecOptions
+) -> None:
+    encoded = encode(file_of(parts, division), options)
+    struck = sum(make is on for part in parts for _, make, _, _ in part)
+    left = encoded.left_out
+    left_out = left.percussion + left.outside_rows + left.vanished + left.partial_window + left.doubled
+    assert encoded.notes + left_out == struck
+    assert (encoded.notes > 0) == bool(encoded.windows.any())
+    assert judge(file_of(parts, division), options)[0].accepted == (encoded.notes > 0)
