@@ -1,0 +1,228 @@
+/** One model: windows it draws, to see, hear and take away. The seed is part of the address: the same link, the same music. */
+
+import { at, download, get, post } from "../api.js";
+import { announce, h, put } from "../dom.js";
+import { count, plural, shortDigest } from "../format.js";
+import { Field, showObjections } from "../form.js";
+import { Player } from "../player.js";
+import { rangeOf } from "../roll.js";
+import { amend, link } from "../router.js";
+import { button, facts, loading, problemBox, time, workButton } from "../widgets.js";
+import { WindowCard } from "./window_card.js";
+
+/**
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {import("../types.js").Sample} Sample
+ */
+
+const SIZES = [4, 8, 12, 16, 32];
+const FIRST_SIZE = 8;
+const DIGEST = /^(sha256:)?[0-9a-f]{64}$/;
+const TEMPO = { lowest: 40, usual: 120, highest: 220 };
+
+/** @param {Model|null} model */
+function aboutModel(model) {
+  if (!model) return null;
+  return facts([
+    ["Family", `${model.family} ${model.preset}`],
+    ["Step", count(model.step)],
+    ["Checkpoint", h("code", { title: model.checkpoint }, shortDigest(model.checkpoint))],
+    ["Run", h("a", { href: link(["runs", model.run_id]) }, "how it learned")],
+    ["Since", time(model.updated_at)],
+  ]);
+}
+
+class Stage {
+  /**
+   * @param {string} name  model or checkpoint digest
+   * @param {URLSearchParams} query
+   * @param {AbortSignal} signal
+   */
+  constructor(name, query, signal) {
+    this.name = name;
+    this.signal = signal;
+    this.player = new Player();
+    signal.addEventListener("abort", () => this.player.stop());
+    /** @type {Sample|null} */
+    this.sample = null;
+    this.madeAt = TEMPO.usual;
+    /** @type {WindowCard[]} */
+    this.cards = [];
+    const chosen = Number(query.get("n")) || FIRST_SIZE;
+    const sizes = [...new Set([...SIZES, chosen])].sort((a, b) => a - b);
+    this.size = new Field(
+      "n",
+      h(
+        "select",
+        null,
+        sizes.map((n) => h("option", { value: n, selected: n === chosen }, n)),
+      ),
+      { label: "Windows" },
+    );
+    this.seed = new Field(
+      "seed",
+      h("input", { type: "number", min: 0, step: 1, value: query.get("seed"), placeholder: "any" }),
+      { label: "Seed" },
+    );
+    this.tempo = new Field(
+      "tempo",
+      h("input", {
+        type: "range",
+        min: TEMPO.lowest,
+        max: TEMPO.highest,
+        step: 1,
+        value: query.get("tempo") ?? TEMPO.usual,
+      }),
+      { label: "Tempo" },
+    );
+    this.tempoWords = h("output", { for: this.tempo.control.id });
+    this.tempo.element.append(this.tempoWords);
+    this.trouble = h("div");
+    this.grid = h("div", { class: "windows" });
+    this.about = h("p", { class: "soft", id: "sample-about" });
+    this.tempo.control.addEventListener("input", () => this.setTempo());
+    this.size.control.addEventListener("change", () => void this.draw(this.sample?.seed ?? null));
+    this.setTempo();
+  }
+
+  setTempo() {
+    const tempo = Number(this.tempo.control.value);
+    this.player.setTempo(tempo);
+    put(this.tempoWords, `${tempo}`);
+    this.tempo.control.setAttribute("aria-valuetext", `${tempo} quarter notes a minute`);
+    this.remember();
+  }
+
+  remember() {
+    if (!this.sample) return;
+    const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
+    amend(link(["models", this.name], { seed: this.sample.seed, n: this.sample.n, tempo }));
+  }
+
+  /** @param {number|null} seed  null: the server chooses */
+  async draw(seed) {
+    this.player.stop();
+    put(this.trouble);
+    this.grid.setAttribute("aria-busy", "true");
+    if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
+    try {
+      const body = { n: Number(this.size.control.value), tempo: this.player.tempo, ...(seed !== null && { seed }) };
+      this.sample = await post(at("models", this.name, "samples"), body, this.signal);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      if (this.cards.length === 0) put(this.grid);
+      showObjections(error, [this.size, this.seed, this.tempo], this.trouble);
+      return;
+    } finally {
+      this.grid.removeAttribute("aria-busy");
+    }
+    this.madeAt = this.player.tempo;
+    this.show(/** @type {Sample} */ (this.sample));
+  }
+
+  /** @param {Sample} sample */
+  show(sample) {
+    const range = rangeOf(sample.windows.flatMap(({ notes }) => notes));
+    this.cards = sample.windows.map(
+      (window, i) => new WindowCard(window, range, this, () => this.playFrom(i + 1), this.signal),
+    );
+    put(
+      this.grid,
+      this.cards.map(({ element }) => element),
+    );
+    this.seed.control.value = String(sample.seed);
+    put(
+      this.about,
+      `${plural(sample.n, "window")} of seed `,
+      h("code", null, sample.seed),
+      ". The same seed gives the same music.",
+    );
+    announce(`${plural(sample.n, "window")} drawn`);
+    this.remember();
+  }
+
+  /**
+   * Play one window after another, from number `i` to the last.
+   * @param {number} i
+   */
+  playFrom(i) {
+    if (!this.playingAll) return;
+    const next = this.cards.slice(i).find(({ silent }) => !silent);
+    if (next) next.play(0);
+    else this.playingAll = false;
+  }
+
+  playAll() {
+    this.playingAll = true;
+    this.playFrom(0);
+  }
+
+  stop() {
+    this.playingAll = false;
+    this.player.stop();
+  }
+
+  /**
+   * Download in another form, at the tempo that is heard.
+   * @param {"midi"|"png"|"zip"} format
+   * @param {string} ending
+   * @param {number|null} window
+   */
+  async take(format, ending, window = null) {
+    if (!this.sample) return;
+    if (format !== "png" && this.madeAt !== this.player.tempo) {
+      // A sample keeps its tempo for ever; the same seed and checkpoint make the same windows at another one.
+      const { seed, n, checkpoint } = this.sample;
+      this.sample = /** @type {Sample} */ (
+        await post(at("models", checkpoint, "samples"), { seed, n, tempo: this.player.tempo }, this.signal)
+      );
+      this.madeAt = this.player.tempo;
+    }
+    const { id, seed, n } = this.sample;
+    const query = new URLSearchParams({ format, ...(window !== null && n > 1 && { window: String(window) }) });
+    const number = window === null ? "" : `-${String(window + 1).padStart(3, "0")}`;
+    await download(`${at("samples", id)}?${query}`, `${this.name.slice(0, 24)}-${seed}${number}.${ending}`);
+  }
+
+  tools() {
+    const submit = h("button", { type: "submit", class: "quiet" }, "Draw this seed");
+    const form = h("form", { class: "toolbar-form", novalidate: true }, this.seed.element, submit);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.draw(this.seed.control.value === "" ? null : Number(this.seed.control.value));
+    });
+    return h(
+      "div",
+      { class: "toolbar", role: "group", "aria-label": "Windows" },
+      workButton("New windows", () => this.draw(null), this.trouble, { class: "main", id: "new-windows" }),
+      button("Play all", () => this.playAll(), { id: "play-all" }),
+      button("Stop", () => this.stop(), { id: "stop" }),
+      this.tempo.element,
+      this.size.element,
+      form,
+      workButton("All as zip", () => this.take("zip", "zip"), this.trouble, { class: "quiet" }),
+    );
+  }
+}
+
+/** @type {import("../types.js").View} */
+export async function modelView({ root, params, query, signal }) {
+  const name = params[0];
+  /** @type {Model|null} */
+  let model = null;
+  // A checkpoint can be heard by its digest without having a name.
+  if (!DIGEST.test(name)) model = await get(at("models", name), signal);
+  const stage = new Stage(name, query, signal);
+  put(
+    root,
+    h("p", { class: "crumbs" }, h("a", { href: "#/models" }, "Models")),
+    h("h1", { tabindex: -1 }, model ? model.name : `Checkpoint ${shortDigest(name)}`),
+    aboutModel(model),
+    stage.tools(),
+    stage.trouble,
+    stage.about,
+    stage.grid,
+  );
+  const seed = query.get("seed");
+  void stage.draw(seed === null ? null : Number(seed)).catch((error) => put(stage.trouble, problemBox(error)));
+}

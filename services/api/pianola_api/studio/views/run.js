@@ -1,0 +1,252 @@
+/** One run, live: state, progress, curves, pictures, evaluation, checkpoints, events. */
+
+import { all, at, get, post } from "../api.js";
+import { LineChart } from "../chart.js";
+import { curves } from "../curves.js";
+import { announce, h, put } from "../dom.js";
+import { count, duration, figure, percent, plural, reasonOf } from "../format.js";
+import { link } from "../router.js";
+import { follow } from "../sse.js";
+import { ProgressBar, badge, facts, problemBox, section, time, workButton } from "../widgets.js";
+import { EvaluationPart } from "./run_evaluation.js";
+import { PicturesPart } from "./run_pictures.js";
+import { RecordPart } from "./run_record.js";
+
+/**
+ * @typedef {import("../types.js").Run} Run
+ * @typedef {import("../types.js").RunEvent} RunEvent
+ * @typedef {import("../types.js").MetricPoint} MetricPoint
+ */
+
+export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+/**
+ * Which buttons a state permits.
+ * @type {Record<string, string[]>}
+ */
+const ACTIONS = { queued: ["cancel"], running: ["pause", "cancel"], pausing: ["cancel"], paused: ["resume", "cancel"] };
+const ACTION_WORDS = /** @type {Record<string, string>} */ ({ cancel: "Cancel", pause: "Pause", resume: "Resume" });
+const MOVES = new Set([
+  "created",
+  "started",
+  "cancelling",
+  "pausing",
+  "paused",
+  "resumed",
+  "requeued",
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
+
+/** The charts of a run; a chart is made once and then updated. */
+class CurvesPart {
+  /** @param {AbortSignal} signal */
+  constructor(signal) {
+    this.signal = signal;
+    /** @type {Map<number, MetricPoint>} */
+    this.points = new Map();
+    /** @type {Map<string, LineChart>} */
+    this.charts = new Map();
+    this.grid = h("div", { class: "charts" });
+    this.waiting = h("p", { class: "soft" }, "The first point appears at the first evaluation.");
+    this.element = section("Curves", this.waiting, this.grid);
+  }
+
+  /** @param {MetricPoint[]} points */
+  add(points) {
+    for (const point of points) {
+      const known = this.points.get(point.step);
+      if (!known || known.attempt <= point.attempt) this.points.set(point.step, point);
+    }
+    this.waiting.hidden = this.points.size > 0;
+    for (const { key, series, percent: inPercent, ...options } of curves([...this.points.values()])) {
+      let chart = this.charts.get(key);
+      if (!chart) {
+        chart = new LineChart({ ...options, ...(inPercent && { format: percent }) }, this.signal);
+        this.charts.set(key, chart);
+        this.grid.append(chart.element);
+      }
+      chart.update(series);
+    }
+  }
+}
+
+class RunPage {
+  /**
+   * @param {Run} run
+   * @param {AbortSignal} signal
+   */
+  constructor(run, signal) {
+    this.run = run;
+    this.signal = signal;
+    this.path = at("runs", run.id);
+    this.top = h("div", { class: "stack" });
+    this.trouble = h("div", { "aria-live": "polite" });
+    this.bar = new ProgressBar("Training");
+    this.line = h("p", { class: "offline", role: "status", hidden: true }, "Connection lost; trying again …");
+    this.curves = new CurvesPart(signal);
+    this.pictures = new PicturesPart(this.path, signal);
+    this.evaluation = new EvaluationPart(run, signal, () => this.pictures.load());
+    this.record = new RecordPart(run, signal);
+  }
+
+  /** @param {Run} run */
+  update(run) {
+    const moved = run.state !== this.run.state;
+    this.run = run;
+    if (moved) {
+      announce(`Run ${run.state}`);
+      this.evaluation.setRun(run);
+    }
+    this.draw();
+  }
+
+  draw() {
+    const { run } = this;
+    put(
+      this.top,
+      h("p", { class: "crumbs" }, h("a", { href: "#/runs" }, "Runs")),
+      h(
+        "div",
+        { class: "title-row" },
+        h("h1", { tabindex: -1 }, `${run.family} ${run.preset} on ${run.dataset_name}`),
+        badge(run.state),
+        h(
+          "span",
+          { class: "row" },
+          (ACTIONS[run.state] ?? []).map((action) => this.action(action)),
+        ),
+        run.state === "succeeded" &&
+          run.model &&
+          h("a", { class: "button main", id: "hear", href: link(["models", run.model]) }, "Hear it"),
+      ),
+      this.line,
+      !ENDED.has(run.state) && this.bar.element,
+      run.state === "failed" && problemBox(new Error(reasonOf(run.error) || "The run failed.")),
+      this.trouble,
+      this.facts(),
+    );
+    const { progress } = run;
+    const fraction = progress?.fraction ?? (run.state === "running" ? null : 0);
+    const left = progress?.eta_seconds && run.state === "running" ? `about ${duration(progress.eta_seconds)} left` : "";
+    this.bar.set(
+      fraction,
+      [fraction === null ? "" : percent(fraction), left, run.state === "queued" ? "waiting for a worker" : ""]
+        .filter(Boolean)
+        .join(", "),
+    );
+  }
+
+  facts() {
+    const { run } = this;
+    return facts([
+      ["Dataset", h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)],
+      ["Step", count(run.step)],
+      ["Epoch", count(run.epoch)],
+      ["Loss", run.progress?.loss !== null && run.progress?.loss !== undefined && figure(run.progress.loss)],
+      [
+        "Speed",
+        run.state === "running" &&
+          run.progress?.windows_per_second &&
+          plural(Math.round(run.progress.windows_per_second), "window") + " a second",
+      ],
+      ["Attempt", run.attempt > 1 && count(run.attempt)],
+      ["Model", run.model],
+      ["Seed", h("code", null, run.seed)],
+      ["Created", time(run.created_at)],
+      [
+        "Took",
+        run.started_at &&
+          run.finished_at &&
+          duration((Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000),
+      ],
+    ]);
+  }
+
+  /** @param {string} name */
+  action(name) {
+    const work = async () => this.update(await post(`${this.path}/${name}`, null, this.signal));
+    return workButton(ACTION_WORDS[name], work, this.trouble, {
+      id: `run-${name}`,
+      class: name === "cancel" ? "quiet" : "",
+    });
+  }
+
+  /** @param {import("../sse.js").Message} message */
+  hear({ id, event, data }) {
+    const body = JSON.parse(data || "null");
+    if (event === "progress" && body) {
+      const { state = this.run.state, ...rest } = body;
+      const progress = "progress" in rest ? rest.progress : rest;
+      this.update({
+        ...this.run,
+        state,
+        progress,
+        step: rest.step ?? progress?.step ?? this.run.step,
+        epoch: rest.epoch ?? progress?.epoch ?? this.run.epoch,
+      });
+      return;
+    }
+    if (event === "end" || !body) return;
+    // The stream may send the whole event or only its data.
+    const happened = body.data && body.kind ? body.data : body;
+    this.record.addEvent({
+      id: Number(id),
+      kind: event,
+      data: happened,
+      created_at: body.created_at ?? new Date().toISOString(),
+    });
+    if (event === "evaluated") {
+      this.curves.add([{ attempt: this.run.attempt, ...happened }]);
+      this.update({ ...this.run, step: happened.step ?? this.run.step, epoch: happened.epoch ?? this.run.epoch });
+      void this.pictures.load();
+      void this.record.loadCheckpoints();
+    }
+    if (event.startsWith("evaluation_")) void this.evaluation.load();
+    if (MOVES.has(event)) void this.refresh();
+  }
+
+  async refresh() {
+    try {
+      this.update(await get(this.path, this.signal));
+    } catch (error) {
+      if (!this.signal.aborted) put(this.trouble, problemBox(/** @type {Error} */ (error)));
+    }
+  }
+
+  async open() {
+    /** @type {[MetricPoint[], RunEvent[], unknown, unknown, unknown]} */
+    const [points, events] = await Promise.all([
+      all(`${this.path}/metrics`, this.signal, 20_000),
+      all(`${this.path}/events`, this.signal),
+      this.pictures.load(),
+      this.record.loadCheckpoints(),
+      this.evaluation.load(),
+    ]);
+    this.curves.add(points);
+    for (const event of events) this.record.addEvent(event);
+    return events.reduce((last, { id }) => Math.max(last, id), 0);
+  }
+
+  /** @param {number} after */
+  listen(after) {
+    void follow(`${this.path}/events`, {
+      signal: this.signal,
+      after,
+      onMessage: (message) => this.hear(message),
+      onConnection: (connected) => (this.line.hidden = connected),
+      onRefused: (error) => put(this.trouble, problemBox(error)),
+    });
+  }
+}
+
+/** @type {import("../types.js").View} */
+export async function runView({ root, params, signal }) {
+  /** @type {Run} */
+  const run = await get(at("runs", params[0]), signal);
+  const page = new RunPage(run, signal);
+  page.draw();
+  const last = await page.open();
+  put(root, page.top, page.curves.element, page.pictures.element, page.evaluation.element, page.record.element);
+  if (!ENDED.has(run.state)) page.listen(last);
+}

@@ -1,0 +1,173 @@
+/** The evaluation of a run: generated windows beside the dataset's, in figures and as bars over the keyboard. */
+
+import { Problem, at, get, post } from "../api.js";
+import { pitchBars } from "../bars.js";
+import { h, put } from "../dom.js";
+import { capital, count, figure, percent, pitchName, reasonOf, words } from "../format.js";
+import { table } from "../lists.js";
+import { every } from "../poll.js";
+import { loading, problemBox, section, workButton } from "../widgets.js";
+
+/**
+ * @typedef {import("../types.js").Run} Run
+ * @typedef {import("../types.js").Evaluation} Evaluation
+ */
+
+const ROWS = /** @type {[string, string, (value: number) => string][]} */ ([
+  ["notes_per_window", "Notes a window", figure],
+  ["density", "Lit share of the roll", percent],
+  ["empty_share", "Silent windows", percent],
+  ["pitches_used", "Pitches used", count],
+  ["qualified_share", "Notes of three steps or more", percent],
+  ["polyphony", "Notes at once, while any sound", figure],
+  ["polyphonic_share", "Steps with chords", percent],
+]);
+const WAITING = new Set(["queued", "running"]);
+
+/**
+ * @param {Record<string, any>} report
+ * @returns {Element[]}
+ */
+function figures(report) {
+  const value = (
+    /** @type {Record<string, any>} */ side,
+    /** @type {string} */ name,
+    /** @type {(v: number) => string} */ format,
+  ) => h("td", { class: "number" }, typeof side[name] === "number" ? format(side[name]) : "–");
+  return ROWS.filter(([name]) => name in (report.generated ?? {})).map(([name, label, format]) =>
+    h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, label),
+      value(report.generated, name, format),
+      value(report.data ?? {}, name, format),
+    ),
+  );
+}
+
+/**
+ * Plain numbers of the report that stand by themselves.
+ * @param {Record<string, any>} report
+ */
+function others(report) {
+  const pitch = report.largest_difference_pitch;
+  return Object.entries(report)
+    .filter(
+      ([name, value]) => typeof value === "number" && !["lowest_pitch", "largest_difference_pitch"].includes(name),
+    )
+    .map(([name, value]) =>
+      h(
+        "li",
+        null,
+        `${capital(words(name))} of note frequency`.replace(/^(?!.*difference)(.*) of note frequency$/, "$1"),
+        ": ",
+        h("b", null, name.endsWith("difference") ? percent(value) : figure(value)),
+        name === "largest_difference" && typeof pitch === "number" && ` at ${pitchName(pitch)}`,
+      ),
+    );
+}
+
+export class EvaluationPart {
+  /**
+   * @param {Run} run
+   * @param {AbortSignal} signal
+   * @param {() => Promise<void>} onDone
+   */
+  constructor(run, signal, onDone) {
+    this.run = run;
+    this.signal = signal;
+    this.onDone = onDone;
+    this.path = `${at("runs", run.id)}/evaluation`;
+    this.body = h("div", { class: "stack" });
+    this.trouble = h("div");
+    this.element = section("Evaluation", this.body, this.trouble);
+    /** @type {Evaluation|null} */
+    this.evaluation = null;
+    this.watching = false;
+  }
+
+  /** @param {Run} run */
+  setRun(run) {
+    this.run = run;
+    void this.load();
+  }
+
+  async load() {
+    // One is queued with the run's success; asking sooner would only bring a 404.
+    if (this.run.state !== "succeeded") {
+      this.draw();
+      return;
+    }
+    const before = this.evaluation?.state;
+    try {
+      this.evaluation = await get(this.path, this.signal);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 404) throw error;
+      this.evaluation = null;
+    }
+    this.draw();
+    if (before && WAITING.has(before) && this.evaluation?.state === "succeeded") await this.onDone();
+    if (this.evaluation && WAITING.has(this.evaluation.state)) this.watch();
+  }
+
+  watch() {
+    if (this.watching) return;
+    this.watching = true;
+    void every(2500, this.signal, async () => {
+      await this.load();
+      this.watching = Boolean(this.evaluation && WAITING.has(this.evaluation.state));
+      return this.watching;
+    });
+  }
+
+  draw() {
+    const { evaluation, run } = this;
+    this.element.hidden = !evaluation && run.state !== "succeeded";
+    const again = workButton(
+      evaluation ? "Evaluate again" : "Evaluate",
+      async () => {
+        await post(this.path, {}, this.signal);
+        await this.load();
+      },
+      this.trouble,
+      { id: "evaluate" },
+    );
+    if (!evaluation)
+      put(
+        this.body,
+        h("p", { class: "soft" }, "Draws a thousand windows and compares them with the dataset."),
+        h("p", null, again),
+      );
+    else if (WAITING.has(evaluation.state))
+      put(
+        this.body,
+        loading(
+          evaluation.state === "queued"
+            ? "Waiting for a worker …"
+            : "Drawing windows and comparing them with the dataset …",
+        ),
+      );
+    else if (evaluation.state === "failed")
+      put(
+        this.body,
+        problemBox(new Error(reasonOf(evaluation.error) || "The evaluation failed.")),
+        h("p", null, again),
+      );
+    else if (evaluation.report) this.drawReport(evaluation.report, evaluation);
+  }
+
+  /**
+   * @param {Record<string, any>} report
+   * @param {Evaluation} evaluation
+   */
+  drawReport(report, { samples, seed }) {
+    const { generated, data } = report.note_frequency ?? {};
+    put(
+      this.body,
+      h("p", { class: "soft" }, `${count(samples)} generated windows (seed ${seed}) beside those of the dataset.`),
+      table("Evaluation", ["", "Generated", "Dataset"], figures(report)),
+      h("ul", { class: "plain" }, others(report)),
+      Array.isArray(generated) && Array.isArray(data) && pitchBars(generated, data),
+    );
+  }
+}

@@ -1,0 +1,230 @@
+/** Starting a run: the form is made from what GET /v1/families says. */
+
+import { all, get, post } from "../api.js";
+import { h, put } from "../dom.js";
+import { plural, words } from "../format.js";
+import { Field, OptionField, showObjections } from "../form.js";
+import { go, link } from "../router.js";
+import { empty } from "../widgets.js";
+
+/**
+ * @typedef {import("../types.js").Dataset} Dataset
+ * @typedef {{name: string, summary: string, defaults: Record<string, unknown>}} Preset
+ * @typedef {{family: string, summary: string, options: {properties: Record<string, any>}, presets: Preset[]}} Family
+ */
+
+const MAIN = ["batch", "learning_rate", "transpose_down", "transpose_up"];
+const LENGTH = ["epochs", "seconds"];
+
+/**
+ * The choice between so many epochs and so many seconds.
+ * @param {Record<string, OptionField>} fields
+ */
+function lengthChoice(fields) {
+  const given = LENGTH.find((name) => fields[name].preset !== null) ?? LENGTH[0];
+  const radios = LENGTH.map((name) => {
+    const radio = h("input", {
+      type: "radio",
+      name: "length",
+      id: `length-${name}`,
+      value: name,
+      checked: name === given,
+    });
+    radio.addEventListener("change", () => choose(name));
+    return h("span", { class: "check" }, radio, h("label", { for: radio.id }, words(name)));
+  });
+  /** @param {string} chosen */
+  function choose(chosen) {
+    for (const name of LENGTH) {
+      fields[name].element.hidden = name !== chosen;
+      fields[name].control.disabled = name !== chosen;
+    }
+  }
+  choose(given);
+  return h(
+    "fieldset",
+    null,
+    h("legend", null, "Train for"),
+    h(
+      "div",
+      { class: "stack" },
+      h("div", { class: "row" }, radios),
+      LENGTH.map((name) => fields[name].element),
+    ),
+  );
+}
+
+/**
+ * Only what differs from the preset is sent, so a run says what was asked for.
+ * @param {Record<string, OptionField>} fields
+ */
+function changes(fields) {
+  /** @type {Record<string, unknown>} */
+  const result = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const value = field.control.disabled ? null : field.value();
+    if (value !== field.preset) result[name] = value;
+  }
+  return result;
+}
+
+/**
+ * @param {Family[]} families
+ * @param {Dataset[]} datasets
+ * @param {URLSearchParams} query
+ * @param {AbortSignal} signal
+ */
+function runForm(families, datasets, query, signal) {
+  const wanted = query.get("dataset");
+  const options = (/** @type {string[]} */ values, /** @type {string|null|undefined} */ chosen) =>
+    values.map((value) => h("option", { value, selected: value === chosen }, value));
+  const dataset = new Field(
+    "dataset",
+    h(
+      "select",
+      null,
+      datasets.map(({ name, windows }) =>
+        h("option", { value: name, selected: name === wanted }, `${name} (${plural(windows, "window")})`),
+      ),
+    ),
+    { label: "Dataset" },
+  );
+  const family = new Field(
+    "family",
+    h(
+      "select",
+      null,
+      options(
+        families.map((one) => one.family),
+        query.get("family"),
+      ),
+    ),
+    { label: "Family" },
+  );
+  const preset = new Field("preset", h("select", null), { label: "Preset" });
+  const model = new Field(
+    "model",
+    h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: 100 }),
+    {
+      label: "Model name",
+      help: "Will point at the result, so that it can be played.",
+    },
+  );
+  const seed = new Field("seed", h("input", { type: "number", min: 0, step: 1, placeholder: "chosen for you" }), {
+    label: "Seed",
+    help: "The same seed, data and options give the same weights.",
+  });
+  const familyHelp = h("p", { class: "soft small" });
+  const presetHelp = h("p", { class: "soft small" });
+  const place = h("div", { class: "stack" });
+  const trouble = h("div");
+  /** @type {Record<string, OptionField>} */
+  let fields = {};
+  let named = "";
+
+  const chosenFamily = () => /** @type {Family} */ (families.find((one) => one.family === family.control.value));
+  function drawPresets() {
+    const names = chosenFamily().presets.map(({ name }) => name);
+    put(preset.control, options(names, names.includes("default") ? "default" : names[0]));
+    put(familyHelp, chosenFamily().summary);
+    drawOptions();
+  }
+  function drawOptions() {
+    const { options: schema, presets } = chosenFamily();
+    const { summary, defaults } = /** @type {Preset} */ (presets.find(({ name }) => name === preset.control.value));
+    fields = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, part]) => [
+        name,
+        new OptionField(name, part, defaults[name] ?? null),
+      ]),
+    );
+    const more = Object.keys(fields).filter((name) => !MAIN.includes(name) && !LENGTH.includes(name));
+    put(presetHelp, summary);
+    put(
+      place,
+      lengthChoice(fields),
+      h(
+        "div",
+        { class: "fields" },
+        MAIN.filter((name) => name in fields).map((name) => fields[name].element),
+      ),
+      h(
+        "details",
+        { id: "more-options", class: "fold" },
+        h("summary", null, "More options"),
+        h(
+          "div",
+          { class: "fields" },
+          more.map((name) => fields[name].element),
+        ),
+      ),
+    );
+    suggestName();
+  }
+  function suggestName() {
+    if (model.control.value !== named) return;
+    named = `${dataset.control.value}-${family.control.value}`;
+    model.control.value = named;
+  }
+  family.control.addEventListener("change", drawPresets);
+  preset.control.addEventListener("change", drawOptions);
+  dataset.control.addEventListener("change", suggestName);
+  drawPresets();
+
+  const submit = h("button", { type: "submit", class: "main", id: "start-run" }, "Start the run");
+  const form = h(
+    "form",
+    { class: "stack", novalidate: true },
+    h(
+      "div",
+      { class: "fields" },
+      dataset.element,
+      h("div", null, family.element, familyHelp),
+      h("div", null, preset.element, presetHelp),
+    ),
+    place,
+    h("div", { class: "fields" }, model.element, seed.element),
+    trouble,
+    h("p", { class: "row" }, submit, h("a", { href: "#/runs" }, "Cancel")),
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    const body = {
+      dataset: dataset.control.value,
+      family: family.control.value,
+      preset: preset.control.value,
+      options: changes(fields),
+      ...(seed.control.value && { seed: Number(seed.control.value) }),
+      ...(model.control.value.trim() && { model: model.control.value.trim() }),
+    };
+    try {
+      const run = await post("/v1/runs", body, signal);
+      go(link(["runs", run.id]));
+    } catch (error) {
+      if (!signal.aborted)
+        showObjections(error, [dataset, family, preset, model, seed, ...Object.values(fields)], trouble);
+    } finally {
+      submit.disabled = false;
+    }
+  });
+  return form;
+}
+
+/** @type {import("../types.js").View} */
+export async function newRunView({ root, query, signal }) {
+  /** @type {[{families: Family[]}, Dataset[]]} */
+  const [{ families }, datasets] = await Promise.all([get("/v1/families", signal), all("/v1/datasets", signal)]);
+  const ready = datasets.filter(({ state, windows }) => state === "built" && windows > 0);
+  put(
+    root,
+    h("h1", { tabindex: -1 }, "New run"),
+    ready.length > 0
+      ? runForm(families, ready, query, signal)
+      : empty(
+          "No dataset is built yet",
+          "A run learns from a built dataset. Make one first.",
+          h("a", { class: "button main", href: "#/new/dataset" }, "New dataset"),
+        ),
+  );
+}
