@@ -27,7 +27,7 @@ up: setup
 	$(BIN)/pianola up --home "$(OUT)/home"
 
 test: setup
-	tests/install-browser
+	tests/install-programs
 	$(BIN)/pytest
 
 lint: setup
@@ -40,6 +40,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Random secrets for docker-compose.yml, in .env; a file that is there stays as it is.
+env:
+	deploy/make-env.sh
 
 clean:
 	rm -rf $(VENV) demo-out

@@ -55,7 +55,7 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
 
 
 def chromium() -> str | None:
-    """The installed browser; None where Playwright's own is (tests/install-browser says which)."""
+    """The installed browser; None where Playwright's own is (tests/install-programs says which)."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((found for name in names if (found := shutil.which(name))), None)
 
