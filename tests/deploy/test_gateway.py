@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ def free_port() -> int:
 @contextmanager
 def gateway(folder: Path, api: int, sampler: int) -> Iterator[int]:
     """Nginx with the shipped configuration, its addresses and folders replaced; yields its port."""
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:{Path(sys.executable).parent}")
     assert nginx, "this test needs nginx, for example from the package nginx-light"
     port = free_port()
     text = CONF.read_text()
