@@ -2,6 +2,7 @@
 one; there is no leader, the rows decide.
 """
 
+import os
 import random
 import threading
 from typing import Final
@@ -46,17 +47,24 @@ def reap_once(records: Records, celery: Celery) -> None:
 
 def start_reaper(records: Records, celery: Celery, stop: threading.Event) -> threading.Thread:
     """Reap in a daemon thread until `stop` is set."""
-    thread = threading.Thread(target=_loop, args=(records, celery, stop), name="reaper", daemon=True)
+    between_rounds = threading.Lock()
+    # A Celery worker forks its children from this process. A child forked in mid-round would inherit locks of the
+    # database's driver that nobody there lets go.
+    os.register_at_fork(
+        before=between_rounds.acquire, after_in_parent=between_rounds.release, after_in_child=between_rounds.release
+    )
+    thread = threading.Thread(target=_loop, args=(records, celery, stop, between_rounds), name="reaper", daemon=True)
     thread.start()
     return thread
 
 
-def _loop(records: Records, celery: Celery, stop: threading.Event) -> None:
+def _loop(records: Records, celery: Celery, stop: threading.Event, between_rounds: threading.Lock) -> None:
     pause = INTERVAL_SECONDS
     # Chance keeps processes that started together from asking together.
     while not stop.wait(pause * random.uniform(0.8, 1.2)):
         try:
-            reap_once(records, celery)
+            with between_rounds:
+                reap_once(records, celery)
             pause = INTERVAL_SECONDS
         except DBAPIError as error:
             _log.warning("database_away", error=str(error.orig), pause_seconds=LEASE_SECONDS)

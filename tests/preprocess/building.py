@@ -1,0 +1,136 @@
+"""Datasets for the preprocess tests: records, a local store, and a worker of their own."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import servers
+from celery import Celery
+from sqlalchemy import text
+
+from pianola.codec.options import codec_options
+from pianola.objects import LocalStore
+from pianola.objects.layout import file_key
+from pianola.queue import BUILD_CHUNK, create_celery, send
+from pianola.records import Records, datasets, open_records
+from pianola.records.datasets import NewFile
+from pianola.records.tables import Dataset, DatasetFile
+from pianola.settings import PreprocessSettings
+
+
+@dataclass
+class Workshop:
+    """One database, one store; `broker_url` is only needed to send tasks and start workers."""
+
+    folder: Path
+    database_url: str
+    broker_url: str = "redis://127.0.0.1:1/0"
+    records: Records = field(init=False)
+    store: LocalStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.records = open_records(self.database_url)
+        self.store = LocalStore(self.folder / "objects")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PIANOLA_DATABASE_URL": self.database_url,
+            "PIANOLA_BROKER_URL": self.broker_url,
+            "PIANOLA_OBJECTS_DIR": str(self.folder / "objects"),
+        }
+
+    def settings(self) -> PreprocessSettings:
+        return PreprocessSettings(
+            database_url=self.database_url, broker_url=self.broker_url, objects_dir=self.folder / "objects"
+        )
+
+    def celery(self) -> Celery:
+        return create_celery(self.settings())
+
+    def upload(self, name: str, files: Mapping[str, bytes], preset: str = "piano") -> str:
+        """A new, open dataset that holds `files`; its id."""
+        with self.records.write() as session:
+            dataset_id = datasets.create(session, name, preset, codec_options(preset, {}).to_json()).id
+        self.add(dataset_id, files)
+        return dataset_id
+
+    def add(self, dataset_id: str, files: Mapping[str, bytes]) -> None:
+        new = [NewFile(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()]
+        for file, data in zip(new, files.values(), strict=True):
+            self.store.put(file_key(dataset_id, file.sha256), data)
+        with self.records.write() as session:
+            datasets.add_files(session, dataset_id, new)
+
+    def start(self, dataset_id: str) -> list[int]:
+        """Begin the build; the numbers of its chunks."""
+        with self.records.write() as session:
+            return datasets.start_build(session, dataset_id)
+
+    def send(self, dataset_id: str, times: int = 1) -> None:
+        """Begin the build and send its tasks, each `times` times."""
+        app = self.celery()
+        for number in self.start(dataset_id) * times:
+            assert send(app, BUILD_CHUNK, dataset_id, number)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        with self.records.read() as session:
+            return datasets.get(session, dataset_id)
+
+    def files(self, dataset_id: str) -> list[DatasetFile]:
+        with self.records.read() as session:
+            return list(datasets.built_files(session, dataset_id))
+
+    def wait(self, dataset_id: str, seconds: float = 20) -> Dataset:
+        """The dataset once its build has ended."""
+        servers.wait_for(lambda: self.dataset(dataset_id).state != "building", seconds, "the build")
+        return self.dataset(dataset_id)
+
+    def let_pass(self, dataset_id: str, seconds: int) -> None:
+        """Let the records believe that nothing has happened to the dataset for `seconds`."""
+        with self.records.write() as session:
+            session.execute(
+                text("UPDATE datasets SET updated_at = datetime(updated_at, :by) WHERE id = :id"),
+                {"by": f"-{seconds} seconds", "id": dataset_id},
+            )
+
+    @contextlib.contextmanager
+    def worker(self, concurrency: int = 1) -> Iterator["Worker"]:
+        """A worker process that has said it is ready; killed in the end, where the test has not stopped it."""
+        log = self.folder / "worker.log"
+        start = log.stat().st_size if log.exists() else 0
+        environment = self.environment | {"PIANOLA_CONCURRENCY": str(concurrency)}
+        with servers.process([sys.executable, "-m", "pianola_preprocess"], environment, log) as process:
+            worker = Worker(process, log, start)
+            servers.wait_for(lambda: "ready." in worker.said(), 20, "the worker")
+            yield worker
+            worker.kill()
+
+
+@dataclass
+class Worker:
+    """A running worker: its process, and what it has said."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    _start: int
+
+    def kill(self) -> None:
+        """SIGKILL to it and to its pool processes."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def said(self) -> str:
+        return self.log.read_bytes()[self._start :].decode()
+
+    def children(self) -> list[int]:
+        """Its pool processes."""
+        return [
+            int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ]

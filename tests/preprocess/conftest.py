@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+from corpus import midi_files
+
+from .building import Workshop
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, sqlite_url: str) -> Workshop:
+    """Records and a store; no broker, no worker."""
+    return Workshop(tmp_path, sqlite_url)
+
+
+@pytest.fixture
+def busy_workshop(tmp_path: Path, sqlite_url: str, broker_url: str) -> Workshop:
+    """Records, a store and a broker."""
+    return Workshop(tmp_path, sqlite_url, broker_url)
+
+
+@pytest.fixture(scope="session")
+def music() -> dict[str, bytes]:
+    """A few pieces that are in order."""
+    return {path.name: path.read_bytes() for path in midi_files("small")[:6]}
+
+
+@pytest.fixture(scope="session")
+def dirty() -> dict[str, bytes]:
+    """Files of which many must be refused."""
+    return {path.name: path.read_bytes() for path in midi_files("dirty")}
