@@ -132,8 +132,12 @@ def succeed(session: Session, run_id: str, attempt: int, samples: int, seed: int
     Send the evaluation's task after the commit. Raises StaleAttempt, also where the run is being cancelled.
     """
     run = _end(session, run_id, attempt, RunState.SUCCEEDED, (RunState.RUNNING, RunState.PAUSING), "succeeded")
+    # An attempt that died between its final checkpoint and this leaves the next one nothing to train.
     final = session.scalars(
-        select(Checkpoint).where(Checkpoint.run_id == run_id, Checkpoint.attempt == attempt, Checkpoint.final)
+        select(Checkpoint)
+        .where(Checkpoint.run_id == run_id, Checkpoint.final)
+        .order_by(Checkpoint.attempt.desc())
+        .limit(1)
     ).one()
     if run.model is not None:
         models.point(session, run.model, final.id)
