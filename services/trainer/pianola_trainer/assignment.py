@@ -1,0 +1,43 @@
+"""What an attempt works on, read once at its start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pianola.models.presets import BadRunOptions, RunOptions, resolve
+from pianola.objects import ObjectStore
+from pianola.records import Records
+from pianola.records.errors import StaleAttempt
+from pianola.records.tables import Dataset, Run
+from pianola_trainer.errors import CannotTrain
+from pianola_trainer.patience import patiently
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An attempt at a run: rows as they were at its start, records and store to write to, a folder for files."""
+
+    run: Run
+    dataset: Dataset
+    options: RunOptions
+    attempt: int
+    records: Records
+    store: ObjectStore
+    workspace: Path
+
+
+def read_assignment(run_id: str, attempt: int, records: Records, store: ObjectStore, workspace: Path) -> Assignment:
+    """Raises StaleAttempt, and CannotTrain where the run's options are not those of this version."""
+    run, dataset = patiently(lambda: _rows(records, run_id))
+    if run.attempt != attempt:
+        raise StaleAttempt(run_id, attempt)
+    try:
+        options = resolve(run.family, run.preset, run.options)
+    except BadRunOptions as error:
+        raise CannotTrain(f"this version of Pianola cannot train the run: {error}") from error
+    return Assignment(run, dataset, options, attempt, records, store, workspace)
+
+
+def _rows(records: Records, run_id: str) -> tuple[Run, Dataset]:
+    with records.read() as session:
+        run = session.get_one(Run, run_id)
+        return run, session.get_one(Dataset, run.dataset_id)

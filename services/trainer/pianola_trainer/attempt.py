@@ -1,0 +1,29 @@
+"""`python -m pianola_trainer.attempt RUN ATTEMPT WORKSPACE`: one attempt at a run, started by the worker."""
+
+import sys
+from pathlib import Path
+
+from pianola.objects import open_store
+from pianola.records import open_records
+from pianola.settings import TrainerSettings
+from pianola_trainer.orders import Orders
+from pianola_trainer.patience import patiently
+from pianola_trainer.process import run_attempt, set_up_torch
+
+
+def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path, orders: Orders) -> None:
+    """Train the run to its end. See process.Work."""
+    # torch takes seconds to import: the supervisor is listened to before.
+    from pianola_trainer.assignment import read_assignment
+    from pianola_trainer.training import Training
+
+    set_up_torch()
+    records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
+    try:
+        Training(read_assignment(run_id, attempt, records, store, workspace), orders).run()
+    finally:
+        records.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(run_attempt(train))

@@ -1,0 +1,164 @@
+"""An evaluation: windows that a checkpoint plays, compared with its dataset in numbers and plots."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from safetensors.numpy import load
+
+from pianola.codec.window import Bytes
+from pianola.evaluation.metrics import compare_counts, count
+from pianola.evaluation.pictures import grid_png
+from pianola.evaluation.plots import (
+    NothingToPlot,
+    accuracy_curves,
+    latent_scatter,
+    loss_curves,
+    note_frequency_plot,
+)
+from pianola.models.base import Generator
+from pianola.models.registry import NotAGenerator, load_generator
+from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
+from pianola.records import Records, evaluations, runs
+from pianola.records.errors import StaleAttempt
+from pianola.records.leases import NewArtefact
+from pianola.records.states import EvaluationState
+from pianola.records.tables import Checkpoint, Dataset, Evaluation, Json, Run
+from pianola_trainer.checkpoints import File
+from pianola_trainer.errors import CheckpointUnreadable
+from pianola_trainer.orders import Orders
+from pianola_trainer.patience import patiently
+from pianola_trainer.windows import read_windows
+
+GRID: Final = 36
+_BLOCK: Final = 64
+_MEDIA: Final[dict[Literal["png", "svg"], str]] = {"png": "image/png", "svg": "image/svg+xml"}
+
+Plot = Callable[[Literal["png", "svg"]], bytes]
+_log = structlog.get_logger("evaluation")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: rows as they were at the start, and the run's series up to the checkpoint."""
+
+    evaluation: Evaluation
+    run: Run
+    dataset: Dataset
+    checkpoint: Checkpoint
+    points: list[tuple[int, dict[str, float]]]
+    latent_key: str | None
+
+
+def run_evaluation(evaluation_id: str, attempt: int, records: Records, store: ObjectStore, orders: Orders) -> None:
+    """Evaluate, and keep report and plots. Raises Asked, StaleAttempt, CannotTrain."""
+    subject = patiently(lambda: _read(records, evaluation_id, attempt))
+    windows = read_windows(store, subject.dataset)
+    generator = _generator(store, subject.checkpoint)
+    generated = _play(generator, subject.evaluation, orders)
+    orders.check()
+    of_generated, of_data = count(generated), count(windows.blocks())
+    report = compare_counts(of_generated, of_data, generator.lowest_pitch)
+    frequency = {side: np.array(bars) for side, bars in report["note_frequency"].items()}
+    files = _plots(
+        {
+            "note_frequency": lambda media: note_frequency_plot(frequency["generated"], frequency["data"], media),
+            "loss": lambda media: loss_curves(
+                subject.points, {"one density": of_data.constant_nats, "density by pitch": of_data.pitch_nats}, media
+            ),
+            "accuracy": lambda media: accuracy_curves(subject.points, media),
+            **_latent_plot(store, subject),
+        },
+        orders,
+    )
+    grid = grid_png(generated[:GRID], columns=6, lowest_pitch=generator.lowest_pitch)
+    files.append(File("evaluation-sample-grid.png", "sample_grid", "image/png", grid))
+    artefacts = _put(store, subject, attempt, files)
+    report |= {
+        "samples": len(generated),
+        "seed": subject.evaluation.seed,
+        "checkpoint": subject.checkpoint.generator_digest,
+        "step": subject.checkpoint.step,
+    }
+    patiently(lambda: _succeed(records, evaluation_id, attempt, report, artefacts))
+    _log.info("evaluated", largest_difference=report["largest_difference"])
+
+
+def _read(records: Records, evaluation_id: str, attempt: int) -> Subject:
+    with records.read() as session:
+        evaluation = session.get_one(Evaluation, evaluation_id)
+        if (evaluation.state, evaluation.attempt) != (EvaluationState.RUNNING, attempt):
+            raise StaleAttempt(evaluation_id, attempt)
+        run = session.get_one(Run, evaluation.run_id)
+        checkpoint = session.get_one(Checkpoint, evaluation.checkpoint_id)
+        series = [point for point in runs.metrics(session, run.id) if point.step <= checkpoint.step]
+        kept = [row for row in runs.artefacts(session, run.id) if row.kind == "latent" and row.step <= checkpoint.step]
+        latent_key = kept[-1].key if kept else None
+        points = [(point.step, point.values) for point in series]
+        return Subject(evaluation, run, session.get_one(Dataset, run.dataset_id), checkpoint, points, latent_key)
+
+
+def _generator(store: ObjectStore, checkpoint: Checkpoint) -> Generator:
+    digest = checkpoint.generator_digest
+    try:
+        return load_generator(patiently(lambda: verified(store, checkpoint.generator_key, digest)))
+    except (ObjectMissing, ObjectCorrupt, NotAGenerator) as error:
+        raise CheckpointUnreadable(digest, error) from error
+
+
+def _play(generator: Generator, evaluation: Evaluation, orders: Orders) -> Bytes:
+    """The evaluation's windows [samples, 96, 96]."""
+    played = []
+    for first in range(0, evaluation.samples, _BLOCK):
+        orders.check()
+        indices = range(first, min(first + _BLOCK, evaluation.samples))
+        positions = np.stack([generator.draw(evaluation.seed, index) for index in indices])
+        played.append(generator.windows(positions))
+    return np.concatenate(played)
+
+
+def _latent_plot(store: ObjectStore, subject: Subject) -> dict[str, Plot]:
+    """The scatter of the positions kept last; nothing for a family without an encoder."""
+    if subject.latent_key is None:
+        return {}
+    key = subject.latent_key
+    table: dict[str, NDArray[np.float32]] = load(patiently(lambda: store.get(key)))
+    return {"latent_scatter": lambda media: latent_scatter(table["positions"], table["file"], media)}
+
+
+def _plots(plots: dict[str, Plot], orders: Orders) -> list[File]:
+    """Every plot as PNG and as SVG, but those for which the run measured nothing."""
+    files = []
+    for kind, plot in plots.items():
+        for media, media_type in _MEDIA.items():
+            orders.check()
+            name = f"evaluation-{kind.replace('_', '-')}.{media}"
+            try:
+                files.append(File(name, kind, media_type, plot(media)))
+            except NothingToPlot as reason:
+                _log.info("not_plotted", name=name, reason=str(reason))
+    return files
+
+
+def _put(store: ObjectStore, subject: Subject, attempt: int, files: Sequence[File]) -> list[NewArtefact]:
+    folder = f"runs/{subject.run.id}/evaluations/{subject.evaluation.id}/a{attempt}"
+    kept = []
+    for file in files:
+        key = f"{folder}/{file.name}"
+        patiently(partial(store.put, key, file.data))
+        kept.append(NewArtefact(file.name, file.kind, subject.checkpoint.step, key, file.media_type, len(file.data)))
+    return kept
+
+
+def _succeed(
+    records: Records, evaluation_id: str, attempt: int, report: Json, artefacts: Sequence[NewArtefact]
+) -> None:
+    with records.write() as session:
+        evaluation = session.get_one(Evaluation, evaluation_id)
+        # A connection that broke may have broken after the commit.
+        if (evaluation.state, evaluation.attempt) != (EvaluationState.SUCCEEDED, attempt):
+            evaluations.succeed(session, evaluation_id, attempt, report, artefacts)

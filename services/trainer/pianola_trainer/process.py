@@ -1,0 +1,53 @@
+"""What both kinds of attempts do alike: obey their supervisor, set torch up, and say how they ended."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from pianola.logs import configure_logs
+from pianola.records.errors import StaleAttempt
+from pianola.settings import TrainerSettings
+from pianola_trainer.errors import CannotTrain
+from pianola_trainer.exits import Exit
+from pianola_trainer.orders import Asked, Orders
+
+Work = Callable[[str, int, TrainerSettings, Path, Orders], None]
+"""(id, attempt, settings, workspace, orders); raises Asked, StaleAttempt or CannotTrain to end early."""
+
+_log = structlog.get_logger("attempt")
+
+
+def run_attempt(work: Work) -> int:
+    """Run `work` as `python -m MODULE ID ATTEMPT WORKSPACE`, a child of the worker; returns the exit code."""
+    identity, attempt, workspace = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    # First of all: a supervisor that dies while torch is imported is noticed too.
+    orders = Orders(sys.stdin, workspace)
+    settings = TrainerSettings()
+    configure_logs(settings, "trainer")
+    structlog.contextvars.bind_contextvars(id=identity, attempt=attempt)
+    try:
+        work(identity, attempt, settings, workspace, orders)
+    except Asked as asked:
+        _log.info("released", order=asked.order)
+        return Exit.RELEASED
+    except StaleAttempt as stale:
+        _log.warning("stale", reason=str(stale))
+        return Exit.STALE
+    except CannotTrain as refusal:
+        _log.warning("refused", reason=str(refusal))
+        (workspace / "refusal").write_text(str(refusal), encoding="utf-8")
+        return Exit.REFUSED
+    return Exit.FINISHED
+
+
+def set_up_torch() -> None:
+    """The same numbers every time: as many threads as the supervisor gave, and deterministic kernels."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.use_deterministic_algorithms(True)
+    # It would fill every new tensor with NaN, to find reads of memory that was never written: not what runs are for.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # torch sets it by name

@@ -1,0 +1,150 @@
+"""The two tasks: claim, supervise an attempt in a process of its own, and say how it ended."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from celery import Celery
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from pianola.queue import EVALUATE_RUN, TRAIN_RUN, send
+from pianola.records import Records, evaluations, leases
+from pianola.records.errors import StaleAttempt
+from pianola.records.states import EvaluationState, RunState
+from pianola.records.tables import Evaluation, Run
+from pianola.settings import TrainerSettings
+from pianola_trainer.child import Child
+from pianola_trainer.exits import Exit
+from pianola_trainer.leasing import EvaluationLease, RunLease
+from pianola_trainer.spool import Spool
+from pianola_trainer.supervision import Ended, supervise
+
+ATTEMPT = "pianola_trainer.attempt"
+EVALUATION_ATTEMPT = "pianola_trainer.evaluation_attempt"
+
+Written = TypeVar("Written")
+_log = structlog.get_logger("trainer")
+
+
+class Tasks:
+    """What the worker's tasks do. Never imports torch: that is the child's."""
+
+    def __init__(self, settings: TrainerSettings, records: Records, celery: Celery, spool: Spool) -> None:
+        self._settings = settings
+        self._records = records
+        self._celery = celery
+        self._spool = spool
+        self.stopping = threading.Event()
+        """Set when this worker shuts down: the running attempt is released."""
+
+    def train_run(self, run_id: str) -> None:
+        """Train the run, unless another worker holds it or it has ended."""
+        claimed_at = time.monotonic()
+        with self._records.write() as session:
+            run = leases.claim(session, run_id, self._settings.worker, self._settings.lease_seconds)
+        if run is None:
+            return
+        with structlog.contextvars.bound_contextvars(run=run_id, attempt=run.attempt):
+            _log.info("claimed", family=run.family, preset=run.preset, step=run.step)
+            self._attempt(run, claimed_at)
+
+    def evaluate_run(self, evaluation_id: str) -> None:
+        """Compare the run's samples with its dataset, unless another worker does or it is done."""
+        claimed_at = time.monotonic()
+        with self._records.write() as session:
+            evaluation = evaluations.claim(session, evaluation_id, self._settings.lease_seconds)
+        if evaluation is None:
+            return
+        with structlog.contextvars.bound_contextvars(evaluation=evaluation_id, attempt=evaluation.attempt):
+            _log.info("claimed", run=evaluation.run_id)
+            self._evaluate(evaluation, claimed_at)
+
+    def _attempt(self, run: Run, claimed_at: float) -> None:
+        lease = RunLease(self._records, run.id, run.attempt, self._settings.lease_seconds)
+        threads = min(int(run.options["threads"]), self._settings.torch_threads)
+        with self._spool.workspace(f"{run.id}-a{run.attempt}") as workspace:
+            child = Child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
+            try:
+                ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
+                if ended is not None:
+                    self._conclude(run, child, ended)
+            finally:
+                child.close()
+
+    def _conclude(self, run: Run, child: Child, ended: Ended) -> None:
+        if ended.code == Exit.FINISHED:
+            self._send_evaluation(run.id)
+            return
+        if ended.code == Exit.REFUSED:
+            refusal, said = child.refusal(), child.last_words()
+            _log.warning("refused", reason=refusal)
+            self._write(lambda session: leases.fail(session, run.id, run.attempt, refusal, said))
+            return
+        # STALE: the row decides. A cancel that came while the attempt finished is one of the ways to it.
+        let_go = ended.killed or ended.code in (Exit.RELEASED, Exit.STALE)
+        said = "" if let_go else child.last_words()
+        if not let_go:
+            _log.warning("crashed", code=ended.code, said=said)
+        outcome = "released" if let_go else "crashed"
+        state = self._write(lambda session: leases.stopped(session, run.id, run.attempt, outcome, said))
+        _log.info("let_go", outcome=outcome, state=state)
+        if state == RunState.QUEUED:
+            send(self._celery, TRAIN_RUN, run.id, queue=run.queue)
+
+    def _send_evaluation(self, run_id: str) -> None:
+        _log.info("finished")
+        # Best effort: the reaper sends what stays queued.
+        with self._records.read() as session:
+            evaluation = evaluations.newest(session, run_id)
+        if evaluation.state == EvaluationState.QUEUED:
+            send(self._celery, EVALUATE_RUN, evaluation.id)
+
+    def _evaluate(self, evaluation: Evaluation, claimed_at: float) -> None:
+        lease = EvaluationLease(self._records, evaluation.id, evaluation.attempt, self._settings.lease_seconds)
+        arguments = [evaluation.id, str(evaluation.attempt)]
+        with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
+            child = Child(EVALUATION_ATTEMPT, arguments, workspace, self._settings.torch_threads)
+            try:
+                ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
+                if ended is not None:
+                    self._conclude_evaluation(evaluation, child, ended)
+            finally:
+                child.close()
+
+    def _conclude_evaluation(self, evaluation: Evaluation, child: Child, ended: Ended) -> None:
+        if ended.code == Exit.FINISHED:
+            _log.info("finished")
+            return
+        if ended.code == Exit.REFUSED:
+            refusal = child.refusal()
+            _log.warning("refused", reason=refusal)
+            self._write(lambda session: evaluations.fail(session, evaluation.id, evaluation.attempt, refusal))
+            return
+        if not ended.killed and ended.code not in (Exit.RELEASED, Exit.STALE):
+            _log.warning("crashed", code=ended.code, said=child.last_words())
+        released = self._write(lambda session: self._release(session, evaluation))
+        if released:
+            send(self._celery, EVALUATE_RUN, evaluation.id)
+
+    def _release(self, session: Session, evaluation: Evaluation) -> bool:
+        evaluations.release(session, evaluation.id, evaluation.attempt)
+        return True
+
+    def _write(self, write: Callable[[Session], Written]) -> Written | None:
+        """Write how an attempt ended; None where the row is another's by now, or soon will be."""
+        until = time.monotonic() + self._settings.lease_seconds
+        while True:
+            try:
+                with self._records.write() as session:
+                    return write(session)
+            except StaleAttempt:
+                return None
+            except DBAPIError as error:
+                # Past the lease the reaper says it, as soon as the database is back.
+                if time.monotonic() >= until:
+                    _log.warning("database_away", error=str(error.orig))
+                    return None
+                time.sleep(self._settings.poll_seconds)

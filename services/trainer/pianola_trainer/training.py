@@ -1,0 +1,183 @@
+"""The training loop of one attempt: from the newest checkpoint, or the beginning, to the run's end or an order."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+import torch
+from sqlalchemy.exc import DBAPIError
+
+from pianola.models.base import Learner
+from pianola.models.registry import create_learner
+from pianola.records import leases
+from pianola.records.states import RunState
+from pianola.records.tables import Json, Run
+from pianola_trainer.assignment import Assignment
+from pianola_trainer.batches import Batches, split, step_seed
+from pianola_trainer.checkpoints import Checkpoints, File, Place
+from pianola_trainer.course import Course
+from pianola_trainer.errors import NoWindows
+from pianola_trainer.means import Means
+from pianola_trainer.orders import Asked, Order, Orders
+from pianola_trainer.patience import is_away, patiently
+from pianola_trainer.points import Point, as_batch, check_finite, check_weights
+from pianola_trainer.windows import read_windows
+
+REPORT_SECONDS: Final = 1.0
+POINT_SHARE: Final = 4.0
+"""Points that are a time apart wait for so many times what the last one took: they take a fifth of the time at most."""
+SAMPLES: Final = 1000
+"""Windows of the evaluation that follows a run."""
+
+_log = structlog.get_logger("training")
+
+
+class Training:
+    """One attempt's training. Asked, StaleAttempt and CannotTrain end it early."""
+
+    def __init__(self, assignment: Assignment, orders: Orders) -> None:
+        self._assignment, self._orders = assignment, orders
+        run, options = assignment.run, assignment.options
+        self._windows = read_windows(assignment.store, assignment.dataset)
+        sides = split(self._windows.file, options.held_out, run.seed)
+        if not len(sides.training):
+            raise NoWindows(len(self._windows), options.held_out)
+        self._batches = Batches(sides.training, options.batch, run.seed)
+        self._course = Course.of(options, self._batches.steps_per_epoch)
+        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch)
+        self._point = Point(self._windows, sides, run.seed, orders)
+        self._learner: Learner[Any] = create_learner(
+            run.family, run.preset, options, run.seed, self._windows.density(sides.training)
+        )
+        self._elapsed = 0.0
+        self._committed: int | None = None
+        self._means = Means()
+        self._started = self._last_point = self._last_report = time.monotonic()
+        self._fraction_at_start = 0.0
+        self._pause = options.evaluate_every_seconds
+        _log.info(
+            "ready", windows=len(self._windows), training=len(sides.training), held_out_by=sides.by, course=self._course
+        )
+
+    @property
+    def _step(self) -> int:
+        return self._learner.steps_taken
+
+    def run(self) -> None:
+        """Train to the end: the final checkpoint is committed and the run has succeeded."""
+        if not self._resume():
+            try:
+                self._train()
+            except Asked as asked:
+                self._let_go(asked)
+                raise
+        patiently(self._succeed)
+
+    def _resume(self) -> bool:
+        """Go on from the newest checkpoint; True when that is the run's last."""
+        found = self._checkpoints.restore(self._learner)
+        if found is not None:
+            self._elapsed = found[0].elapsed
+            self._committed = self._step
+            _log.info("resumed", step=self._step)
+        run_id, attempt = self._assignment.run.id, self._assignment.attempt
+
+        def begin() -> None:
+            with self._assignment.records.write() as session:
+                leases.begin(session, run_id, attempt, self._step)
+
+        patiently(begin)
+        return found is not None and found[1]
+
+    def _train(self) -> None:
+        self._started = self._last_point = time.monotonic()
+        self._fraction_at_start = self._fraction()
+        while not self._course.done(self._step, self._elapsed):
+            self._orders.check()
+            self._report(self._learn())
+            if self._point_is_due() and not self._course.done(self._step, self._elapsed):
+                self._commit_point(final=False)
+        # What is finished is finished: from here on only a cancel stops it.
+        self._commit_point("cancel", final=True)
+
+    def _learn(self) -> dict[str, float]:
+        """One step; what it measured."""
+        began = time.perf_counter()
+        rows = self._batches.at(self._step)
+        torch.manual_seed(step_seed(self._assignment.run.seed, self._step))
+        values = self._learner.step(as_batch(self._windows, rows), self._fraction())
+        seconds = time.perf_counter() - began
+        self._elapsed += seconds
+        check_finite(values, self._learner)
+        self._means.add(values, len(rows), seconds)
+        return values
+
+    def _point_is_due(self) -> bool:
+        every = self._assignment.options.evaluate_every_steps
+        if every is not None:
+            return self._step % every == 0
+        return time.monotonic() - self._last_point >= self._pause
+
+    def _commit_point(self, *only: Order, final: bool) -> None:
+        began = time.monotonic()
+        check_weights(self._learner)
+        self._point.calibrate(self._learner, *only)
+        measured = self._point.measure(self._learner, *only)
+        check_finite(measured, self._learner)
+        files = self._point.draw(self._learner, *only)
+        self._commit({**self._means.take(), **measured}, files, final=final)
+        self._last_point = time.monotonic()
+        self._pause = max(self._assignment.options.evaluate_every_seconds, POINT_SHARE * (self._last_point - began))
+
+    def _let_go(self, asked: Asked) -> None:
+        """Keep what was learnt since the last checkpoint, unless nobody wants it."""
+        if asked.order != "cancel" and self._committed != self._step:
+            # Whoever waits for this worker to stop does not wait for measurements and pictures.
+            check_weights(self._learner)
+            self._point.calibrate(self._learner, "cancel")
+            self._commit(self._means.take(), [], final=False)
+
+    def _commit(self, values: Json, files: list[File], *, final: bool) -> None:
+        self._checkpoints.commit(self._learner, self._place(), values, files, final=final)
+        self._committed = self._step
+
+    def _place(self) -> Place:
+        epoch, cursor = divmod(self._step, self._batches.steps_per_epoch)
+        return Place(self._step, epoch, cursor, self._elapsed)
+
+    def _fraction(self) -> float:
+        return self._course.fraction(self._step, self._elapsed)
+
+    def _report(self, values: Mapping[str, float]) -> None:
+        """Say how far the attempt is, now and then. A database that is away is no reason to wait here."""
+        now = time.monotonic()
+        if now - self._last_report < REPORT_SECONDS:
+            return
+        self._last_report = now
+        fraction = self._fraction()
+        done = fraction - self._fraction_at_start
+        progress = {
+            "fraction": fraction,
+            "loss": values.get("train_loss", values.get("generator_loss")),
+            "windows_per_second": self._means.windows_per_second,
+            "eta_seconds": (now - self._started) * (1 - fraction) / done if done > 0 else None,
+        }
+        place = self._place()
+        try:
+            with self._assignment.records.write() as session:
+                leases.report(
+                    session, self._assignment.run.id, self._assignment.attempt, place.step, place.epoch, progress
+                )
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            _log.warning("not_reported", error=str(error.orig))
+
+    def _succeed(self) -> None:
+        run_id, attempt = self._assignment.run.id, self._assignment.attempt
+        with self._assignment.records.write() as session:
+            run = session.get_one(Run, run_id)
+            # A connection that broke may have broken after the commit.
+            if (run.state, run.attempt) != (RunState.SUCCEEDED, attempt):
+                leases.succeed(session, run_id, attempt, SAMPLES, run.seed)

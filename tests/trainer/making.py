@@ -1,0 +1,181 @@
+"""What the trainer's tests begin with: a small built dataset, runs of it, and the trainer's own processes."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from unittest.mock import patch
+
+import numpy as np
+import safetensors.numpy
+import servers
+from numpy.typing import NDArray
+
+from pianola.codec.options import PRESETS as CODECS
+from pianola.codec.shards import Manifest, ShardWriter, manifest_bytes, manifest_digest
+from pianola.models.presets import resolve
+from pianola.objects import LocalStore
+from pianola.objects.layout import dataset_key, manifest_key
+from pianola.records import Records, datasets, leases, open_records, runs
+from pianola.records.migrate import upgrade
+from pianola.records.tables import Checkpoint, Run
+from pianola_trainer.child import Child
+from pianola_trainer.tasks import ATTEMPT
+
+Arrays = dict[str, NDArray[np.generic]]
+
+TINY = {"batch": 8, "epochs": 3, "evaluate_every_steps": 4, "threads": 1}
+"""Options of a run of seconds: 8 windows a step."""
+
+_numbers = itertools.count()
+
+
+@dataclass
+class System:
+    """Records, objects and a spool in one folder."""
+
+    folder: Path
+    records: Records
+    store: LocalStore
+    broker_url: str = "redis://127.0.0.1:1/0"
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "trainer.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PIANOLA_DATABASE_URL": self.records.url.render_as_string(hide_password=False),
+            "PIANOLA_BROKER_URL": self.broker_url,
+            "PIANOLA_OBJECTS_DIR": str(self.folder / "objects"),
+            "PIANOLA_SPOOL": str(self.spool),
+            "PIANOLA_POLL_SECONDS": "0.1",
+            "PIANOLA_TORCH_THREADS": "1",
+            **self.settings,
+        }
+
+    def run(self, run_id: str) -> Run:
+        with self.records.read() as session:
+            return runs.get(session, run_id)
+
+    def state(self, run_id: str) -> str:
+        return self.run(run_id).state
+
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        with self.records.read() as session:
+            return list(runs.checkpoints(session, run_id))
+
+    def wait_for_state(self, run_id: str, state: str, seconds: float = 60) -> Run:
+        try:
+            servers.wait_for(lambda: self.state(run_id) == state, seconds, f"run {state}")
+        except AssertionError as error:
+            run, said = self.run(run_id), self.log.read_text()[-4000:] if self.log.exists() else ""
+            raise AssertionError(f"{error}; it is {run.state} ({run.error})\n{said}") from None
+        return self.run(run_id)
+
+    def left_in_spool(self) -> list[str]:
+        return sorted(path.name for path in self.spool.rglob("*") if path.is_file() and path.name not in ("lock", "log"))
+
+
+@contextmanager
+def system(folder: Path, **settings: str) -> Iterator[System]:
+    """A system of its own in `folder`, on SQLite and a local store."""
+    records = open_records(f"sqlite:///{folder}/records.sqlite")
+    upgrade(records)
+    yield System(folder, records, LocalStore(folder / "objects"), settings=settings)
+    records.dispose()
+
+
+@contextmanager
+def worker(system: System) -> Iterator["Popen[bytes]"]:
+    """A trainer, as `python -m pianola_trainer`."""
+    with servers.process([servers.sys.executable, "-m", "pianola_trainer"], system.environment, system.log) as process:
+        yield process
+
+
+def built_dataset(system: System, windows: tuple[int, ...] = (9, 9, 9, 9, 9)) -> str:
+    """A built dataset of files with so many windows, each file a scale in a key of its own; returns its id."""
+    with system.records.write() as session:
+        dataset = datasets.create(session, f"scales {next(_numbers)}", "piano", CODECS["piano"].to_json())
+        new = [datasets.NewFile(f"{index}.mid", f"{index:064x}", 100) for index in range(len(windows))]
+        datasets.add_files(session, dataset.id, new)
+    shards = ShardWriter(lambda key, data: system.store.put(dataset_key(dataset.id, key), data))
+    for index, count in enumerate(windows):
+        shards.add(index, scales(index, count))
+    manifest = Manifest(
+        CODECS["piano"].to_json(), tuple(file.sha256 for file in new), windows, 8 * sum(windows), tuple(shards.close())
+    )
+    digest = manifest_digest(manifest)
+    key = manifest_key(dataset.id, digest)
+    system.store.put(key, manifest_bytes(manifest))
+    with system.records.write() as session:
+        datasets.start_build(session, dataset.id)
+        verdicts = [
+            datasets.FileVerdict(index, True, count, 8 * count, {}, [], None, None, None)
+            for index, count in enumerate(windows)
+        ]
+        datasets.finish_chunk(session, dataset.id, 0, verdicts, [])
+        datasets.commit_build(session, dataset.id, digest, key)
+    return dataset.id
+
+
+def scales(key: int, count: int) -> NDArray[np.uint8]:
+    """Windows [count, 96, 96]: eight notes of 10 steps, one on each beat, up a scale that begins one higher each time."""
+    windows = np.zeros((count, 96, 96), np.uint8)
+    for window, beat in itertools.product(range(count), range(8)):
+        row = 80 - key - window - (0, 2, 4, 5, 7, 9, 11, 12)[beat]
+        windows[window, row, 12 * beat : 12 * beat + 10] = 1
+    return windows
+
+
+def submit(system: System, dataset_id: str, family: str = "gan", preset: str = "thesis", **options: object) -> str:
+    """A queued run with TINY options and these; returns its id. Its task is not sent."""
+    resolved = resolve(family, preset, {**TINY, **options}).model_dump(mode="json")
+    with system.records.write() as session:
+        dataset = datasets.get(session, dataset_id)
+        return runs.submit(
+            session, dataset, family=family, preset=preset, options=resolved, seed=7, queue="train"
+        ).id
+
+
+def claim(system: System, run_id: str, lease_seconds: float = 600) -> int:
+    """Claim the run without a worker; returns the attempt's number."""
+    with system.records.write() as session:
+        run = leases.claim(session, run_id, "test", lease_seconds)
+    assert run is not None
+    return run.attempt
+
+
+@contextmanager
+def attempt(system: System, run_id: str, number: int) -> Iterator[Child]:
+    """The attempt's own process, without a supervisor."""
+    workspace = system.folder / f"{run_id}-a{number}"
+    workspace.mkdir()
+    with patch.dict(os.environ, system.environment):
+        child = Child(ATTEMPT, [run_id, str(number)], workspace, threads=1)
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+def tensors(system: System, checkpoint: Checkpoint) -> Arrays:
+    """Everything that was learnt up to the checkpoint."""
+    loaded: Arrays = safetensors.numpy.load(system.store.get(checkpoint.key))
+    return loaded
+
+
+def assert_same_weights(one: Arrays, other: Arrays) -> None:
+    """Bit for bit."""
+    assert one.keys() == other.keys()
+    different = [name for name in one if one[name].tobytes() != other[name].tobytes()]
+    assert not different

@@ -1,0 +1,94 @@
+"""Course, means, patience and spool."""
+
+import fcntl
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from pianola.models.presets import resolve
+from pianola.objects import StoreUnavailable
+from pianola_trainer.course import Course
+from pianola_trainer.means import Means
+from pianola_trainer.patience import patiently
+from pianola_trainer.spool import Spool
+
+
+def test_epochs_are_counted_in_steps() -> None:
+    course = Course.of(resolve("gan", "thesis", {"epochs": 3}), steps_per_epoch=4)
+    assert [course.done(step, 999.0) for step in (0, 11, 12)] == [False, False, True]
+    assert course.fraction(6, 999.0) == 0.5
+
+
+def test_seconds_are_counted_over_attempts_and_a_run_has_one_step_at_least() -> None:
+    course = Course.of(resolve("gan", "thesis", {"seconds": 10.0}), steps_per_epoch=4)
+    assert [course.done(step, elapsed) for step, elapsed in ((0, 11.0), (1, 9.0), (1, 10.0))] == [False, False, True]
+    assert course.fraction(5, 2.5) == 0.25
+    assert course.fraction(5, 25.0) == 1.0
+
+
+def test_means_weigh_by_windows_and_begin_again() -> None:
+    means = Means()
+    means.add({"train_loss": 1.0}, windows=3, seconds=1.0)
+    means.add({"train_loss": 5.0}, windows=1, seconds=1.0)
+    assert means.take() == {"train_loss": 2.0, "windows_per_second": 2.0}
+    assert means.take() == {}
+
+
+class Flaky:
+    """Fails with `error` so many times, then returns how often it was called."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error, self.times, self.calls = error, times, 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        if self.calls <= self.times:
+            raise self.error
+        return self.calls
+
+
+AWAY = OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+REFUSED = IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("write x", "timed out"), AWAY])
+def test_what_is_away_is_asked_again(error: Exception) -> None:
+    assert patiently(Flaky(error, 1)) == 2
+
+
+def test_what_is_refused_is_not() -> None:
+    action = Flaky(REFUSED, 1)
+    with pytest.raises(IntegrityError):
+        patiently(action)
+    assert action.calls == 1
+
+
+def test_patience_ends() -> None:
+    action = Flaky(AWAY, 99)
+    with pytest.raises(OperationalError):
+        patiently(action, seconds=0.3)
+    assert action.calls == 2
+
+
+def test_a_workspace_and_the_workers_folder_leave_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    with spool.open():
+        with spool.workspace("run-a1") as workspace:
+            (workspace / "checkpoint.safetensors").write_bytes(b"x")
+            assert workspace.is_relative_to(tmp_path / "spool")
+        assert not workspace.exists()
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["lock"]
+
+
+def test_folders_of_killed_workers_are_removed_and_those_of_living_ones_kept(tmp_path: Path) -> None:
+    for name in ("worker-dead", "worker-alive"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "checkpoint.safetensors").write_bytes(b"x")
+        (tmp_path / name / "lock").touch()
+    with (tmp_path / "worker-alive" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with Spool(tmp_path).open():
+            assert not (tmp_path / "worker-dead").exists()
+            assert (tmp_path / "worker-alive" / "checkpoint.safetensors").exists()
