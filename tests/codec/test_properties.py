@@ -71,7 +71,7 @@ def test_every_onset_of_notes_struck_again_survives(notes: list[Note]) -> None:
 
 messages = st.lists(
     st.tuples(
-        st.one_of(st.integers(0, 3), st.integers(0, 500)),
+        st.one_of(st.integers(0, 3), st.integers(0, 400)),
         st.sampled_from([on, off]),
         st.one_of(st.sampled_from([60, 61]), st.integers(0, 127)),
         st.sampled_from([0, 1, 9]),

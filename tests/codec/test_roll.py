@@ -102,6 +102,11 @@ def test_a_dark_step_before_a_strike_may_lie_in_the_window_before() -> None:
     assert played(encoded) == notes((60, 90, 5), (60, 96, 6))
 
 
+def test_a_strike_in_the_dropped_window_still_darkens_the_step_before() -> None:
+    encoded = encode(midi([on(0, 60), off(96, 60), on(0, 60), off(6, 60)]), DROP)
+    assert played(encoded) == notes((60, 0, 95))
+
+
 def test_a_note_over_the_seam_of_two_windows_is_one_note() -> None:
     encoded = encode(midi([on(90, 60), off(12, 60)]), PIANO)
     assert len(encoded.windows) == 2

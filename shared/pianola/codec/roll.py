@@ -190,6 +190,8 @@ def _fill(row: Integers, begins: Integers, ends: Integers, total: int, options: 
     """
     count = total // SIDE if options.partial == "drop" else -(-total // SIDE)
     width = count * SIDE
+    # The step before every onset, also before one that begins the dropped window.
+    dark = (row * width + begins - 1)[(begins > 0) & (begins <= width)]
     on_line = begins < width
     row, begins, ends = row[on_line], begins[on_line], np.minimum(ends[on_line], width)
     order = np.argsort(row * width + begins, kind="stable")
@@ -201,8 +203,8 @@ def _fill(row: Integers, begins: Integers, ends: Integers, total: int, options: 
 
     onsets = first[first != _former(first)]
     if options.restrike == "gap":
-        # The step before an onset goes dark, unless a note begins there: the shortest note keeps its only step.
-        cells[onsets[onsets % max(width, 1) > 0] - 1] = 0
+        # A step at which a note begins stays lit: the shortest note keeps its only step.
+        cells[dark] = 0
         cells[onsets] = 1
     roll = cells.reshape(SIDE, count, SIDE)
     if total < width and not roll[:, -1].any():
