@@ -78,16 +78,3 @@ export const words = (name) => name.replaceAll("_", " ");
 
 /** @param {string} text */
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
-/**
- * Whatever an `error` field holds, in words.
- * @param {unknown} error
- * @returns {string}
- */
-export function reasonOf(error) {
-  if (error && typeof error === "object") {
-    const { detail, message, reason, title } = /** @type {Record<string, unknown>} */ (error);
-    return String(detail ?? message ?? reason ?? title ?? JSON.stringify(error));
-  }
-  return error ? String(error) : "";
-}

@@ -70,8 +70,8 @@ export function startRouter(main, routes) {
       );
       return;
     }
-    const params = (route.pattern.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part));
     try {
+      const params = (route.pattern.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part));
       await route.view({ root, params, query, signal });
     } catch (error) {
       if (signal.aborted) return;

@@ -112,7 +112,11 @@ export async function follow(path, { signal, after = null, onMessage, onConnecti
     const parser = new EventStreamParser((message) => {
       if (message.id) last = message.id;
       if (message.event === "end") ended = true;
-      onMessage(message);
+      try {
+        onMessage(message);
+      } catch (error) {
+        reportError(error); // a fault of the listener is not the connection's
+      }
     });
     try {
       /** @type {Record<string, string>} */

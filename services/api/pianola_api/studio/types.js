@@ -17,7 +17,7 @@
  * @property {number} files_done
  * @property {number} windows
  * @property {number} notes
- * @property {unknown} error
+ * @property {string|null} error
  * @property {string} created_at
  * @property {string|null} built_at
  *
@@ -28,8 +28,8 @@
  * @property {null|"accepted"|"refused"} verdict
  * @property {number|null} windows
  * @property {number|null} notes
- * @property {Record<string, number>|null} left_out
- * @property {string[]|null} warnings
+ * @property {Record<string, number>} left_out
+ * @property {string[]} warnings
  * @property {string|null} code
  * @property {number|null} offset
  * @property {string|null} reason
@@ -40,7 +40,7 @@
  * @property {{name: string, reason: string}[]} [skipped]
  *
  * @typedef {object} Progress
- * @property {number} fraction  0..1
+ * @property {number|null} [fraction]  0..1
  * @property {number|null} [loss]
  * @property {number|null} [windows_per_second]
  * @property {number|null} [eta_seconds]
@@ -60,7 +60,7 @@
  * @property {number} step
  * @property {number} epoch
  * @property {Progress|null} progress
- * @property {unknown} error
+ * @property {string|null} error
  * @property {string} created_at
  * @property {string|null} started_at
  * @property {string|null} finished_at
@@ -83,15 +83,23 @@
  * @property {number} attempt
  * @property {string} digest
  * @property {number} size
- * @property {string|null} generator_digest
- * @property {number|null} generator_size
+ * @property {string} generator_digest
+ * @property {number} generator_size
  * @property {boolean} final
  * @property {string} created_at
+ *
+ * @typedef {object} Attempt
+ * @property {number} attempt
+ * @property {string} worker
+ * @property {number} first_step
+ * @property {string|null} outcome
+ * @property {string|null} log_tail
+ * @property {string} started_at
  *
  * @typedef {object} Plot
  * @property {string} name
  * @property {string} kind
- * @property {number|null} step
+ * @property {number} step
  * @property {string} media_type
  * @property {number} size
  * @property {string} url
@@ -102,7 +110,7 @@
  * @property {number} samples
  * @property {number} seed
  * @property {Record<string, any>|null} report
- * @property {unknown} error
+ * @property {string|null} error
  *
  * @typedef {object} Model
  * @property {string} name

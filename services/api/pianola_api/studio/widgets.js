@@ -66,6 +66,20 @@ export function problemBox(error, again = null) {
 }
 
 /**
+ * Let work go on by itself; what fails is shown in `where`, unless the view has been left.
+ * @param {Promise<unknown>} work
+ * @param {AbortSignal} signal
+ * @param {Element} where
+ */
+export async function background(work, signal, where) {
+  try {
+    await work;
+  } catch (error) {
+    if (!signal.aborted) put(where, problemBox(/** @type {Error} */ (error)));
+  }
+}
+
+/**
  * Where there is nothing yet: what it would be and what to do about it.
  * @param {string} title
  * @param {string} text

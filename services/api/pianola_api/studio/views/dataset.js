@@ -2,12 +2,11 @@
 
 import { at, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
-import { count, plural, reasonOf, shortDigest } from "../format.js";
+import { count, plural, shortDigest } from "../format.js";
 import { link } from "../router.js";
 import { follow } from "../sse.js";
 import { FilePicker, upload } from "../upload.js";
-import { every } from "../poll.js";
-import { ProgressBar, badge, facts, problemBox, time, workButton } from "../widgets.js";
+import { ProgressBar, background, badge, facts, problemBox, time, workButton } from "../widgets.js";
 import { reportSection } from "./dataset_report.js";
 
 /** @typedef {import("../types.js").Dataset} Dataset */
@@ -101,22 +100,21 @@ export async function datasetView({ root, params, query, signal }) {
   const bar = new ProgressBar("Building");
 
   async function refresh() {
-    const before = dataset;
+    const before = dataset.state;
     dataset = await get(path, signal);
-    draw(before.state !== dataset.state || dataset.state === "open");
-    if (before.state !== dataset.state) {
-      announce(`${dataset.name}: ${dataset.state}`);
-      await drawReport();
-    }
+    draw();
+    if (before !== dataset.state) announce(`${dataset.name}: ${dataset.state}`);
+    await drawReport();
+    if (dataset.state === "building" && before !== "building") watch();
   }
 
-  /** @param {boolean} whole  false: only the bar has moved */
-  function draw(whole) {
-    bar.set(
-      dataset.files ? dataset.files_done / dataset.files : null,
-      `${count(dataset.files_done)} of ${plural(dataset.files, "file")}`,
-    );
-    if (!whole) return;
+  function move() {
+    const { files, files_done: done } = dataset;
+    bar.set(files ? done / files : null, `${count(done)} of ${plural(files, "file")}`);
+  }
+
+  function draw() {
+    move();
     const { state } = dataset;
     put(
       top,
@@ -135,8 +133,8 @@ export async function datasetView({ root, params, query, signal }) {
       ),
       summary(dataset),
       state === "building" && bar.element,
-      state === "failed" && problemBox(new Error(reasonOf(dataset.error) || "The build failed.")),
-      (state === "open" || state === "failed") && openTools(dataset, signal, refreshAndWatch),
+      state === "failed" && problemBox(new Error(dataset.error ?? "The build failed.")),
+      (state === "open" || state === "failed") && openTools(dataset, signal, refresh),
       state === "built" &&
         dataset.windows === 0 &&
         problemBox(new Error("No file gave a window, so there is nothing to train on. The report says why.")),
@@ -148,26 +146,20 @@ export async function datasetView({ root, params, query, signal }) {
   }
 
   function watch() {
-    const ear = new AbortController();
-    signal.addEventListener("abort", () => ear.abort());
-    void follow(at("datasets", dataset.id, "events"), {
-      signal: ear.signal,
-      onMessage: () => void refresh().catch(() => undefined),
-    });
-    void every(1500, signal, async () => {
-      await refresh();
-      if (dataset.state !== "building") ear.abort();
-      return dataset.state === "building";
+    void follow(`${path}/events`, {
+      signal,
+      onMessage({ event, data }) {
+        if (event === "end") {
+          background(refresh(), signal, report);
+        } else if (event === "progress") {
+          dataset = { ...dataset, ...JSON.parse(data), state: dataset.state };
+          move();
+        }
+      },
     });
   }
 
-  async function refreshAndWatch() {
-    await refresh();
-    await drawReport();
-    if (dataset.state === "building") watch();
-  }
-
-  draw(true);
+  draw();
   put(root, top, report);
   await drawReport();
   if (dataset.state === "building") watch();

@@ -4,10 +4,10 @@ import { all, at, get, post } from "../api.js";
 import { LineChart } from "../chart.js";
 import { curves } from "../curves.js";
 import { announce, h, put } from "../dom.js";
-import { count, duration, figure, percent, plural, reasonOf } from "../format.js";
+import { count, duration, figure, percent, plural } from "../format.js";
 import { link } from "../router.js";
 import { follow } from "../sse.js";
-import { ProgressBar, badge, facts, problemBox, section, time, workButton } from "../widgets.js";
+import { ProgressBar, background, badge, facts, problemBox, section, time, workButton } from "../widgets.js";
 import { EvaluationPart } from "./run_evaluation.js";
 import { PicturesPart } from "./run_pictures.js";
 import { RecordPart } from "./run_record.js";
@@ -81,6 +81,7 @@ class RunPage {
     this.signal = signal;
     this.path = at("runs", run.id);
     this.top = h("div", { class: "stack" });
+    this.moving = h("div");
     this.trouble = h("div", { "aria-live": "polite" });
     this.bar = new ProgressBar("Training");
     this.line = h("p", { class: "offline", role: "status", hidden: true }, "Connection lost; trying again …");
@@ -97,19 +98,25 @@ class RunPage {
     if (moved) {
       announce(`Run ${run.state}`);
       this.evaluation.setRun(run);
+      this.record.setRun(run);
+      this.draw();
+    } else {
+      this.move();
     }
-    this.draw();
   }
 
+  /** Everything above the curves. Made anew only when the state changes, so that a button stays under the pointer. */
   draw() {
     const { run } = this;
+    const focused = this.top.contains(document.activeElement);
+    const heading = h("h1", { tabindex: -1 }, `${run.family} ${run.preset} on ${run.dataset_name}`);
     put(
       this.top,
       h("p", { class: "crumbs" }, h("a", { href: "#/runs" }, "Runs")),
       h(
         "div",
         { class: "title-row" },
-        h("h1", { tabindex: -1 }, `${run.family} ${run.preset} on ${run.dataset_name}`),
+        heading,
         badge(run.state),
         h(
           "span",
@@ -122,44 +129,46 @@ class RunPage {
       ),
       this.line,
       !ENDED.has(run.state) && this.bar.element,
-      run.state === "failed" && problemBox(new Error(reasonOf(run.error) || "The run failed.")),
+      run.state === "failed" && problemBox(new Error(run.error ?? "The run failed.")),
       this.trouble,
-      this.facts(),
+      h("div", { class: "facts" }, this.still(), this.moving),
     );
-    const { progress } = run;
-    const fraction = progress?.fraction ?? (run.state === "running" ? null : 0);
-    const left = progress?.eta_seconds && run.state === "running" ? `about ${duration(progress.eta_seconds)} left` : "";
-    this.bar.set(
-      fraction,
-      [fraction === null ? "" : percent(fraction), left, run.state === "queued" ? "waiting for a worker" : ""]
-        .filter(Boolean)
-        .join(", "),
-    );
+    if (focused) heading.focus({ preventScroll: true });
+    this.move();
   }
 
-  facts() {
+  /** What changes from second to second. */
+  move() {
+    const { progress, state, step, epoch, attempt } = this.run;
+    const speed = progress?.windows_per_second;
+    put(
+      this.moving,
+      facts([
+        ["Step", count(step)],
+        ["Epoch", count(epoch)],
+        ["Loss", typeof progress?.loss === "number" && figure(progress.loss)],
+        ["Speed", state === "running" && speed && `${plural(Math.round(speed), "window")} a second`],
+        ["Attempt", attempt > 1 && count(attempt)],
+      ]),
+    );
+    const fraction = progress?.fraction ?? (state === "running" ? null : 0);
+    const words = [
+      fraction === null ? "starting" : percent(fraction),
+      state === "running" && progress?.eta_seconds && `about ${duration(progress.eta_seconds)} left`,
+      state === "queued" && "waiting for a worker",
+    ];
+    this.bar.set(fraction, words.filter(Boolean).join(", "));
+  }
+
+  still() {
     const { run } = this;
+    const took = run.started_at && run.finished_at && Date.parse(run.finished_at) - Date.parse(run.started_at);
     return facts([
       ["Dataset", h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)],
-      ["Step", count(run.step)],
-      ["Epoch", count(run.epoch)],
-      ["Loss", run.progress?.loss !== null && run.progress?.loss !== undefined && figure(run.progress.loss)],
-      [
-        "Speed",
-        run.state === "running" &&
-          run.progress?.windows_per_second &&
-          plural(Math.round(run.progress.windows_per_second), "window") + " a second",
-      ],
-      ["Attempt", run.attempt > 1 && count(run.attempt)],
       ["Model", run.model],
       ["Seed", h("code", null, run.seed)],
       ["Created", time(run.created_at)],
-      [
-        "Took",
-        run.started_at &&
-          run.finished_at &&
-          duration((Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000),
-      ],
+      ["Took", took && duration(took / 1000)],
     ]);
   }
 
@@ -174,54 +183,40 @@ class RunPage {
 
   /** @param {import("../sse.js").Message} message */
   hear({ id, event, data }) {
-    const body = JSON.parse(data || "null");
-    if (event === "progress" && body) {
-      const { state = this.run.state, ...rest } = body;
-      const progress = "progress" in rest ? rest.progress : rest;
-      this.update({
-        ...this.run,
-        state,
-        progress,
-        step: rest.step ?? progress?.step ?? this.run.step,
-        epoch: rest.epoch ?? progress?.epoch ?? this.run.epoch,
-      });
+    const body = JSON.parse(data);
+    if (event === "progress") {
+      this.update({ ...this.run, ...body });
       return;
     }
-    if (event === "end" || !body) return;
-    // The stream may send the whole event or only its data.
-    const happened = body.data && body.kind ? body.data : body;
-    this.record.addEvent({
-      id: Number(id),
-      kind: event,
-      data: happened,
-      created_at: body.created_at ?? new Date().toISOString(),
-    });
-    if (event === "evaluated") {
-      this.curves.add([{ attempt: this.run.attempt, ...happened }]);
-      this.update({ ...this.run, step: happened.step ?? this.run.step, epoch: happened.epoch ?? this.run.epoch });
-      void this.pictures.load();
-      void this.record.loadCheckpoints();
+    if (event === "end") {
+      void this.refresh();
+      return;
     }
-    if (event.startsWith("evaluation_")) void this.evaluation.load();
+    this.record.addEvent({ id: Number(id), kind: event, data: body, created_at: new Date().toISOString() });
+    if (event === "evaluated") {
+      this.curves.add([{ attempt: this.run.attempt, ...body }]);
+      this.update({ ...this.run, step: body.step, epoch: body.epoch });
+      background(this.pictures.load(), this.signal, this.trouble);
+      background(this.record.loadCheckpoints(), this.signal, this.trouble);
+    }
+    if (event.startsWith("evaluation_")) background(this.evaluation.load(), this.signal, this.trouble);
     if (MOVES.has(event)) void this.refresh();
   }
 
-  async refresh() {
-    try {
-      this.update(await get(this.path, this.signal));
-    } catch (error) {
-      if (!this.signal.aborted) put(this.trouble, problemBox(/** @type {Error} */ (error)));
-    }
+  refresh() {
+    const look = async () => this.update(await get(this.path, this.signal));
+    return background(look(), this.signal, this.trouble);
   }
 
   async open() {
-    /** @type {[MetricPoint[], RunEvent[], unknown, unknown, unknown]} */
+    /** @type {[MetricPoint[], RunEvent[], ...unknown[]]} */
     const [points, events] = await Promise.all([
       all(`${this.path}/metrics`, this.signal, 20_000),
       all(`${this.path}/events`, this.signal),
       this.pictures.load(),
       this.record.loadCheckpoints(),
       this.evaluation.load(),
+      this.record.loadAttempts(),
     ]);
     this.curves.add(points);
     for (const event of events) this.record.addEvent(event);

@@ -3,10 +3,10 @@
 import { Problem, at, get, post } from "../api.js";
 import { pitchBars } from "../bars.js";
 import { h, put } from "../dom.js";
-import { capital, count, figure, percent, pitchName, reasonOf, words } from "../format.js";
+import { capital, count, figure, percent, pitchName, words } from "../format.js";
 import { table } from "../lists.js";
 import { every } from "../poll.js";
-import { loading, problemBox, section, workButton } from "../widgets.js";
+import { background, loading, problemBox, section, workButton } from "../widgets.js";
 
 /**
  * @typedef {import("../types.js").Run} Run
@@ -89,7 +89,7 @@ export class EvaluationPart {
   /** @param {Run} run */
   setRun(run) {
     this.run = run;
-    void this.load();
+    background(this.load(), this.signal, this.trouble);
   }
 
   async load() {
@@ -148,11 +148,7 @@ export class EvaluationPart {
         ),
       );
     else if (evaluation.state === "failed")
-      put(
-        this.body,
-        problemBox(new Error(reasonOf(evaluation.error) || "The evaluation failed.")),
-        h("p", null, again),
-      );
+      put(this.body, problemBox(new Error(evaluation.error ?? "The evaluation failed.")), h("p", null, again));
     else if (evaluation.report) this.drawReport(evaluation.report, evaluation);
   }
 

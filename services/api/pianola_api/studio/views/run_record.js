@@ -6,7 +6,7 @@ import { clock, count, figure, shortDigest, size, words } from "../format.js";
 import { Field, showObjections } from "../form.js";
 import { link } from "../router.js";
 import { table } from "../lists.js";
-import { button, downloadButton, facts, section } from "../widgets.js";
+import { background, button, downloadButton, facts, section } from "../widgets.js";
 
 /**
  * @typedef {import("../types.js").Run} Run
@@ -40,6 +40,7 @@ export class RecordPart {
     this.trouble = h("div");
     this.checkpoints = h("div", { class: "stack" });
     this.events = h("ol", { class: "events" });
+    this.attempts = h("div", { class: "stack" });
     this.seen = new Set();
     /**
      * By digest, oldest first; kept, so that a name being typed stays.
@@ -50,6 +51,7 @@ export class RecordPart {
     this.element = h(
       "div",
       { class: "stack" },
+      this.attempts,
       section("Checkpoints", this.checkpoints, this.trouble),
       h("details", { class: "fold" }, h("summary", null, "Events"), this.events),
       h(
@@ -58,6 +60,30 @@ export class RecordPart {
         h("summary", null, "Options"),
         facts(
           Object.entries(run.options).map(([name, value]) => [words(name), h("code", null, JSON.stringify(value))]),
+        ),
+      ),
+    );
+  }
+
+  /** @param {Run} run */
+  setRun(run) {
+    this.run = run;
+    background(this.loadAttempts(), this.signal, this.trouble);
+  }
+
+  /** What the workers said, where a run did not end well. */
+  async loadAttempts() {
+    if (this.run.state !== "failed") return;
+    /** @type {import("../types.js").Attempt[]} */
+    const attempts = await all(`${this.path}/attempts`, this.signal);
+    put(
+      this.attempts,
+      attempts.map(({ attempt, worker, outcome, log_tail: said }) =>
+        h(
+          "details",
+          { class: "fold" },
+          h("summary", null, `Attempt ${attempt} on ${worker}: ${outcome ? words(outcome) : "not ended"}`),
+          h("pre", { tabindex: 0 }, said || "It said nothing."),
         ),
       ),
     );

@@ -21,23 +21,37 @@ function advance({ state, progress }) {
     "span",
     { class: "mini" },
     h("progress", { max: 1, value: progress.fraction, "aria-label": "Progress" }),
-    `${percent(progress.fraction)}${state === "running" ? left : ""}`,
+    `${typeof progress.fraction === "number" ? percent(progress.fraction) : ""}${state === "running" ? left : ""}`,
   );
 }
 
-/** @param {Run} run */
-function row(run) {
-  return h(
-    "tr",
-    null,
-    h("th", { scope: "row" }, h("a", { href: link(["runs", run.id]) }, `${run.family} ${run.preset}`)),
-    h("td", null, h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)),
-    h("td", null, badge(run.state), advance(run)),
-    h("td", { class: "number" }, count(run.step)),
-    h("td", { class: "number" }, figure(run.progress?.loss)),
-    h("td", null, run.model ? h("a", { href: link(["models", run.model]) }, run.model) : "–"),
-    h("td", null, time(run.created_at)),
-  );
+/** A line of the table; what moves is changed in place, so that a link stays under the pointer. */
+class Row {
+  /** @param {Run} run */
+  constructor(run) {
+    this.state = h("td");
+    this.step = h("td", { class: "number" });
+    this.loss = h("td", { class: "number" });
+    this.element = h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, h("a", { href: link(["runs", run.id]) }, `${run.family} ${run.preset}`)),
+      h("td", null, h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)),
+      this.state,
+      this.step,
+      this.loss,
+      h("td", null, run.model ? h("a", { href: link(["models", run.model]) }, run.model) : "–"),
+      h("td", null, time(run.created_at)),
+    );
+    this.update(run);
+  }
+
+  /** @param {Run} run */
+  update(run) {
+    put(this.state, badge(run.state), advance(run));
+    put(this.step, count(run.step));
+    put(this.loss, figure(run.progress?.loss));
+  }
 }
 
 /** @type {import("../types.js").View} */
@@ -52,11 +66,26 @@ export async function runsView({ root, query, signal }) {
     href: link(["runs"], { state: value, dataset }),
     chosen: value === state,
   }));
-  const list = h("div");
+  const list = h("div", { class: "stack" });
+  /** @type {Map<string, Row>} */
+  let rows = new Map();
 
   async function draw() {
     const page = await get(`/v1/runs?${search}`, signal);
-    if (page.items.length === 0) {
+    /** @type {Run[]} */
+    const runs = page.items;
+    if (rows.size > 0 && runs.map(({ id }) => id).join() === [...rows.keys()].join()) {
+      for (const run of runs) rows.get(run.id)?.update(run);
+    } else {
+      rows = new Map(runs.map((run) => [run.id, new Row(run)]));
+      show(page.next_cursor);
+    }
+    return runs.some((run) => !ENDED.has(run.state));
+  }
+
+  /** @param {string|null} next */
+  function show(next) {
+    if (rows.size === 0) {
       put(
         list,
         state || cursor
@@ -70,15 +99,14 @@ export async function runsView({ root, query, signal }) {
     } else {
       put(
         list,
-        table("Runs", ["Run", "Dataset", "State", "Step", "Loss", "Model", "Created"], page.items.map(row)),
-        pager(
-          link(["runs"], { state, dataset }),
-          page.next_cursor && link(["runs"], { state, dataset, cursor: page.next_cursor }),
-          !cursor,
+        table(
+          "Runs",
+          ["Run", "Dataset", "State", "Step", "Loss", "Model", "Created"],
+          [...rows.values()].map(({ element }) => element),
         ),
+        pager(link(["runs"], { state, dataset }), next && link(["runs"], { state, dataset, cursor: next }), !cursor),
       );
     }
-    return page.items.some((/** @type {Run} */ run) => !ENDED.has(run.state));
   }
 
   const moving = await draw();
