@@ -1,10 +1,9 @@
-import csv
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from corpus import data_folder
+from corpus import data_folder, midi_files
 
 from pianola.codec.options import PRESETS
 from pianola.codec.verdict import VERDICT_CODES, judge
@@ -20,8 +19,7 @@ def test_every_dirty_file_is_accepted_or_refused_with_its_reason() -> None:
     result = inspect(str(folder), "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as manifest:
-        names = sorted(row["file"] for row in csv.DictReader(manifest))
+    names = [file.relative_to(folder).as_posix() for file in midi_files("dirty")]
     assert [file["name"] for file in report["files"]] == names
     assert report["accepted"] + report["refused"] == len(names)
     for file in report["files"]:
@@ -35,7 +33,7 @@ def test_every_dirty_file_is_accepted_or_refused_with_its_reason() -> None:
 
 
 def test_it_says_of_a_file_what_the_codec_says() -> None:
-    path = data_folder("small") / sorted(file.name for file in data_folder("small").glob("*.mid"))[0]
+    path = midi_files("small")[0]
     verdict, windows = judge(path.read_bytes(), PRESETS["thesis"])
     report = json.loads(inspect(str(path), "--preset", "thesis", "--json").stdout)
     assert report["files"] == [{"name": path.name, **verdict.to_json()}]

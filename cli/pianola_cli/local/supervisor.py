@@ -79,10 +79,6 @@ class Plan:
         """The services' settings. What else is set as PIANOLA_* passes through; a server for objects does not."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PIANOLA_S3_")}
         return {
-            # A training step's large arrays are kept by malloc, not given back: 1.3 to 1.5 times as fast.
-            "MALLOC_MMAP_THRESHOLD_": "4294967296",
-            "MALLOC_TRIM_THRESHOLD_": "17179869184",
-            "MALLOC_TOP_PAD_": "268435456",
             "PIANOLA_LOG_FORMAT": "console",
             **kept,
             "PIANOLA_DATABASE_URL": self.home.database_url,
