@@ -6,7 +6,7 @@ from typing import Any, Final
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import DBAPIError
 
-from pianola.codec import BadCodecOptions
+from pianola.codec.options import BadCodecOptions
 from pianola.models.presets import BadRunOptions
 from pianola.objects import ObjectMissing, StoreUnavailable
 from pianola.records import errors

@@ -93,3 +93,9 @@ def send(app: Celery, task: Task, *ids: str | int, queue: str | None = None) -> 
         _log.warning("task_not_sent", task=task.name, ids=ids, error=str(error))
         return False
     return True
+
+
+def broker_ready(app: Celery) -> None:
+    """Raise kombu's OperationalError unless the broker answers now."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)

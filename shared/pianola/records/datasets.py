@@ -89,6 +89,12 @@ def files_done(session: Session, dataset_id: str) -> int:
     return session.scalar(query.where(DatasetFile.dataset_id == dataset_id, DatasetFile.verdict.is_not(None))) or 0
 
 
+def count_by_state(session: Session) -> dict[str, int]:
+    """How many datasets there are in each state, those with none included."""
+    found = session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
+    return {state.value: 0 for state in DatasetState} | {state: count for state, count in found}
+
+
 def add_files(session: Session, dataset_id: str, files: Sequence[NewFile]) -> tuple[int, int]:
     """Add `files` and return how many were added and how many were there already, with the same content.
 
@@ -127,10 +133,10 @@ def start_build(session: Session, dataset_id: str) -> list[int]:
     A dataset that is building already keeps its chunks: the numbers of those not done are returned.
     Raises DatasetClosed when the dataset is built or has no files.
     """
-    dataset = get(session, dataset_id)
+    states = (*_MENDABLE, DatasetState.BUILDING)
+    dataset = _lock(session, dataset_id, states, "a built dataset never changes; create another")
     if dataset.state == DatasetState.BUILDING:
         return pending_chunks(session, dataset_id)
-    _lock(session, dataset_id, _MENDABLE, "a built dataset never changes; create another")
     found = session.scalars(select(DatasetFile).where(DatasetFile.dataset_id == dataset_id))
     # Python's order of names, the same on every database: the dataset's digest depends on it.
     rows = sorted(found, key=lambda row: row.name)

@@ -38,6 +38,11 @@ def begin(session: Session, key: str, caller: str, request: str) -> Answer | Non
     return Answer(former.status, former.body or {})
 
 
+def known(session: Session, key: str, caller: str) -> bool:
+    """Whether the key was used before: such a request is answered, whatever has changed since."""
+    return session.get(IdempotentRequest, (key, caller)) is not None
+
+
 def finish(session: Session, key: str, caller: str, answer: Answer) -> None:
     """Keep the answer, in the same transaction as `begin` and the work."""
     session.execute(

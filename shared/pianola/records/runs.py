@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from pianola.records import events
@@ -66,6 +66,12 @@ def list_page(
     if dataset_id is not None:
         query = query.where(Run.dataset_id == dataset_id)
     return page(session, query, Run.id, limit, cursor)
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    """How many runs there are in each state, those with none included."""
+    found = session.execute(select(Run.state, func.count()).group_by(Run.state))
+    return {state.value: 0 for state in RunState} | {state: count for state, count in found}
 
 
 def cancel(session: Session, run_id: str) -> Run:
