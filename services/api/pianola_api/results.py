@@ -1,0 +1,156 @@
+"""What a run leaves: metrics, checkpoints, attempts, plots and evaluations."""
+
+from collections.abc import Iterator
+from typing import IO, Any, Final
+from urllib.parse import quote
+
+from apiflask import APIBlueprint
+from apiflask.schemas import FileSchema
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from pianola.queue import EVALUATE_RUN
+from pianola.records import evaluations, runs, tables
+from pianola.records.errors import NotFound
+from pianola_api import lists
+from pianola_api.authentication import protect
+from pianola_api.context import here
+from pianola_api.idempotency import Done, Message, once
+from pianola_api.schemas.common import PageQuery
+from pianola_api.schemas.runs import (
+    Attempt,
+    AttemptPage,
+    Checkpoint,
+    CheckpointPage,
+    Evaluation,
+    MetricPage,
+    MetricPoint,
+    NewEvaluation,
+    Plot,
+    PlotPage,
+)
+
+_READ_BYTES: Final = 2**18
+_BYTES: Final = FileSchema(type="string", format="binary")
+
+blueprint = APIBlueprint("results", __name__, tag="Results")
+protect(blueprint)
+
+
+@blueprint.get("/runs/<run>/metrics")
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(MetricPage)
+def metrics(run: str, query_data: PageQuery) -> dict[str, Any]:
+    """The run's series: what was measured at each evaluation point, by step"""
+    with here().records.read() as session:
+        rows = runs.metrics(session, runs.get(session, run).id)
+    page = lists.cut(rows, lambda row: (row.step, row.attempt), query_data.limit, query_data.cursor)
+    return lists.answer(page, MetricPoint.model_validate)
+
+
+@blueprint.get("/runs/<run>/attempts")
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(AttemptPage)
+def attempts(run: str, query_data: PageQuery) -> dict[str, Any]:
+    """The run's attempts: which worker, how it ended, the end of its log"""
+    with here().records.read() as session:
+        rows = runs.attempts(session, runs.get(session, run).id)
+    page = lists.cut(rows, lambda row: (row.number,), query_data.limit, query_data.cursor)
+    return lists.answer(page, Attempt.model_validate)
+
+
+@blueprint.get("/runs/<run>/checkpoints")
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(CheckpointPage)
+def checkpoints(run: str, query_data: PageQuery) -> dict[str, Any]:
+    """The run's committed checkpoints, by step"""
+    with here().records.read() as session:
+        rows = runs.checkpoints(session, runs.get(session, run).id)
+    page = lists.cut(rows, lambda row: (row.step, row.attempt), query_data.limit, query_data.cursor)
+    return lists.answer(page, Checkpoint.model_validate)
+
+
+@blueprint.get("/runs/<run>/checkpoints/<digest>")
+@blueprint.output(_BYTES, content_type="application/octet-stream")
+def checkpoint(run: str, digest: str) -> Response:
+    """A checkpoint's safetensors file: whole, or the generating half alone, whichever has this sha256"""
+    with here().records.read() as session:
+        row = runs.checkpoint(session, digest)
+        if row.run_id != runs.get(session, run).id:
+            raise NotFound("checkpoint of this run", digest)
+    whole = digest == row.digest
+    key, size = (row.key, row.size) if whole else (row.generator_key, row.generator_size)
+    response = _object(key, size, "application/octet-stream", etag=digest)
+    response.headers["Content-Disposition"] = f'attachment; filename="{digest}.safetensors"'
+    return response
+
+
+@blueprint.get("/runs/<run>/plots")
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(PlotPage)
+def plots(run: str, query_data: PageQuery) -> dict[str, Any]:
+    """Pictures and tables that the run and its evaluation left, by step and name"""
+    with here().records.read() as session:
+        rows = runs.artefacts(session, runs.get(session, run).id)
+    page = lists.cut(rows, lambda row: (row.step, row.name), query_data.limit, query_data.cursor)
+    return lists.answer(page, _plot)
+
+
+@blueprint.get("/runs/<run>/plots/<path:name>")
+@blueprint.output(_BYTES, content_type="image/png")
+def plot(run: str, name: str) -> Response:
+    """A plot's bytes, in its own media type"""
+    with here().records.read() as session:
+        row = runs.artefact(session, runs.get(session, run).id, name)
+    return _object(row.key, row.size, row.media_type, etag=row.key)
+
+
+@blueprint.get("/runs/<run>/evaluation")
+@blueprint.output(Evaluation)
+def evaluation(run: str) -> Evaluation:
+    """The run's newest evaluation"""
+    with here().records.read() as session:
+        return _evaluation(session, evaluations.newest(session, runs.get(session, run).id))
+
+
+@blueprint.post("/runs/<run>/evaluation")
+@blueprint.input(NewEvaluation)
+@blueprint.output(Evaluation, status_code=202)
+def evaluate(run: str, json_data: NewEvaluation) -> Response:
+    """Evaluate the run's newest checkpoint
+
+    One that is queued or running already is answered as it is.
+    """
+
+    def work(session: Session) -> Done:
+        row = evaluations.request(session, runs.get(session, run).id, json_data.samples, json_data.seed)
+        return Done(202, _evaluation(session, row), [Message(EVALUATE_RUN, (row.id,))])
+
+    return once(work)
+
+
+def _evaluation(session: Session, row: tables.Evaluation) -> Evaluation:
+    return Evaluation.of(row, session.get_one(tables.Checkpoint, row.checkpoint_id).generator_digest)
+
+
+def _plot(row: tables.Artefact) -> Plot:
+    url = f"/v1/runs/{row.run_id}/plots/{quote(row.name)}"
+    return Plot(name=row.name, kind=row.kind, step=row.step, media_type=row.media_type, size=row.size, url=url)
+
+
+def _object(key: str, size: int, media_type: str, etag: str) -> Response:
+    """A stored object as the answer, read while it is sent; not read at all for who has it already."""
+    if request.if_none_match.contains(etag):
+        response = Response(status=304)
+    else:
+        stream = here().store.open(key)
+        response = Response(_chunks(stream), mimetype=media_type)
+        response.call_on_close(stream.close)
+        response.content_length = size
+    response.set_etag(etag)
+    return response
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(_READ_BYTES):
+        yield chunk

@@ -1,0 +1,114 @@
+"""Runs: submit, list, show, steer."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy.orm import Session
+
+from pianola.models.presets import resolve
+from pianola.queue import TRAIN, TRAIN_RUN
+from pianola.records import datasets, runs
+from pianola.records.states import RunState
+from pianola.records.tables import Dataset
+from pianola.records.tables import Run as Row
+from pianola_api import lists
+from pianola_api.authentication import protect
+from pianola_api.context import here
+from pianola_api.idempotency import Done, Message, once
+from pianola_api.schemas.runs import NewRun, Run, RunPage, RunsQuery
+from pianola_api.submission import check_windows
+
+# Short enough to be read out and typed again.
+_RANDOM_SEEDS: Final = 2**31
+
+blueprint = APIBlueprint("runs", __name__, tag="Runs")
+protect(blueprint)
+
+
+@blueprint.post("/runs")
+@blueprint.input(NewRun)
+@blueprint.output(Run, status_code=201)
+def submit(json_data: NewRun) -> Response:
+    """Submit a run
+
+    The options are checked now and kept as resolved: the preset's, changed by those given.
+    """
+    options = resolve(json_data.family, json_data.preset, json_data.options or {})
+    seed = secrets.randbelow(_RANDOM_SEEDS) if json_data.seed is None else json_data.seed
+
+    def work(session: Session) -> Done:
+        dataset = datasets.get(session, json_data.dataset)
+        row = runs.submit(
+            session,
+            dataset,
+            family=json_data.family,
+            preset=json_data.preset,
+            options=options.model_dump(mode="json"),
+            seed=seed,
+            queue=TRAIN,
+            model=json_data.model,
+        )
+        check_windows(dataset, options)
+        return Done(201, Run.of(row, dataset), [_task(row)])
+
+    return once(work)
+
+
+@blueprint.get("/runs")
+@blueprint.input(RunsQuery, location="query")
+@blueprint.output(RunPage)
+def listed(query_data: RunsQuery) -> dict[str, Any]:
+    """List runs, newest first"""
+    with here().records.read() as session:
+        of = None if query_data.dataset is None else datasets.get(session, query_data.dataset).id
+        page = runs.list_page(session, query_data.limit, query_data.cursor, query_data.state, of)
+        return lists.answer(page, lambda row: _shape(session, row))
+
+
+@blueprint.get("/runs/<run>")
+@blueprint.output(Run)
+def show(run: str) -> Run:
+    """Show a run"""
+    with here().records.read() as session:
+        return _shape(session, runs.get(session, run))
+
+
+@blueprint.post("/runs/<run>/cancel")
+@blueprint.output(Run, status_code=202)
+def cancel(run: str) -> Response:
+    """Cancel a run for good"""
+    return _steer(run, runs.cancel)
+
+
+@blueprint.post("/runs/<run>/pause")
+@blueprint.output(Run, status_code=202)
+def pause(run: str) -> Response:
+    """Pause a run after one more checkpoint"""
+    return _steer(run, runs.pause)
+
+
+@blueprint.post("/runs/<run>/resume")
+@blueprint.output(Run, status_code=202)
+def resume(run: str) -> Response:
+    """Queue a paused run again"""
+    return _steer(run, runs.resume)
+
+
+def _steer(run: str, move: Callable[[Session, str], Row]) -> Response:
+    def work(session: Session) -> Done:
+        row = move(session, run)
+        return Done(202, _shape(session, row), [_task(row)] if row.state == RunState.QUEUED else [])
+
+    return once(work)
+
+
+def _task(row: Row) -> Message:
+    return Message(TRAIN_RUN, (row.id,), row.queue)
+
+
+def _shape(session: Session, row: Row) -> Run:
+    # The session keeps the datasets it has seen: a list of runs asks for each one once.
+    return Run.of(row, session.get_one(Dataset, row.dataset_id))

@@ -1,0 +1,58 @@
+"""Shapes of models and of the families' catalogue."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from pianola.records.models import Pointed
+from pianola_api.schemas.common import Body, Name, Page, Resource
+
+
+class NewModel(Body):
+    """A name to point at a checkpoint of a run."""
+
+    name: Name
+    run: str = Field(max_length=200)
+    checkpoint: str | None = Field(None, max_length=64, description="digest of either half; the newest when not given")
+
+
+class Model(Resource):
+    """A name that points at a checkpoint; `checkpoint` is the digest of its generating half."""
+
+    name: str
+    run_id: str
+    checkpoint: str
+    family: str
+    preset: str
+    dataset_id: str
+    lowest_pitch: int
+    step: int
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, pointed: Pointed) -> "Model":
+        """The rows as their shape."""
+        return cls(
+            name=pointed.model.name,
+            run_id=pointed.run.id,
+            checkpoint=pointed.checkpoint.generator_digest,
+            family=pointed.run.family,
+            preset=pointed.run.preset,
+            dataset_id=pointed.dataset.id,
+            lowest_pitch=pointed.dataset.options["lowest_pitch"],
+            step=pointed.checkpoint.step,
+            updated_at=pointed.model.updated_at,
+        )
+
+
+class ModelPage(Page[Model]):
+    """A page of models, by name."""
+
+
+class Families(Resource):
+    """Model families with their presets; `options` of a family is the JSON schema of its run options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    families: list[dict[str, Any]]

@@ -1,0 +1,175 @@
+"""Shapes of runs and of what they leave: metrics, checkpoints, attempts, plots, evaluations."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pianola.records.tables import Dataset
+from pianola.records.tables import Evaluation as EvaluationRow
+from pianola.records.tables import Run as Row
+from pianola_api.schemas.common import Body, Name, Page, PageQuery, Resource
+
+State = Literal["queued", "running", "cancelling", "pausing", "paused", "succeeded", "failed", "cancelled"]
+LARGEST_SEED = 2**53
+"""the largest whole number that every JSON reader keeps exact"""
+
+
+class NewRun(Body):
+    """A run to submit."""
+
+    dataset: str = Field(max_length=200, description="id or name of a built dataset")
+    family: str = Field(max_length=40, description="model family: see GET /v1/families")
+    preset: str = Field("default", max_length=40)
+    options: dict[str, Any] | None = Field(None, description="run options that differ from the preset's")
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen at random when not given")
+    model: Name | None = Field(None, description="name of a model that will point at the result")
+
+
+class Progress(Resource):
+    """How far the live attempt is: `fraction` 0..1, `eta_seconds` until the end of training."""
+
+    fraction: float | None = None
+    loss: float | None = None
+    windows_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class Run(Resource):
+    """One training job."""
+
+    id: str
+    dataset_id: str
+    dataset_name: str
+    dataset_digest: str | None
+    family: str
+    preset: str
+    options: dict[str, Any]
+    seed: int
+    model: str | None
+    state: State
+    attempt: int
+    step: int
+    epoch: int
+    progress: Progress | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row, dataset: Dataset) -> "Run":
+        """The row as its shape, with the name and digest of its dataset."""
+        given = {name: getattr(row, name) for name in cls.model_fields if not name.startswith("dataset_")}
+        given["progress"] = progress_of(row)
+        return cls(**given, dataset_id=row.dataset_id, dataset_name=dataset.name, dataset_digest=dataset.digest)
+
+
+def progress_of(row: Row) -> Progress | None:
+    """What the live attempt last said, as far as it is part of the shape."""
+    if row.progress is None:
+        return None
+    return Progress(**{name: row.progress.get(name) for name in Progress.model_fields})
+
+
+class RunPage(Page[Run]):
+    """A page of runs, newest first."""
+
+
+class RunsQuery(PageQuery):
+    """Which runs are asked for."""
+
+    state: State | None = None
+    dataset: str | None = Field(None, max_length=200, description="id or name")
+
+
+class MetricPoint(Resource):
+    """What was measured at one evaluation point; a value that is no number any more is null."""
+
+    step: int
+    epoch: int
+    attempt: int
+    values: dict[str, float | None]
+    created_at: datetime
+
+
+class MetricPage(Page[MetricPoint]):
+    """A page of the series, by step."""
+
+
+class Checkpoint(Resource):
+    """A committed checkpoint: digests are sha256 of the whole file and of its generating half, sizes in bytes."""
+
+    step: int
+    epoch: int
+    attempt: int
+    digest: str
+    size: int
+    generator_digest: str
+    generator_size: int
+    final: bool
+    created_at: datetime
+
+
+class CheckpointPage(Page[Checkpoint]):
+    """A page of checkpoints, by step."""
+
+
+class Attempt(Resource):
+    """One try at the run by one worker; `log_tail` is the end of what it said."""
+
+    attempt: int = Field(validation_alias="number")
+    worker: str
+    first_step: int
+    outcome: str | None
+    log_tail: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class AttemptPage(Page[Attempt]):
+    """A page of attempts, first to last."""
+
+
+class Plot(Resource):
+    """A picture or table that the run or its evaluation left; `url` answers its bytes."""
+
+    name: str
+    kind: str
+    step: int
+    media_type: str
+    size: int
+    url: str
+
+
+class PlotPage(Page[Plot]):
+    """A page of plots, by step and name."""
+
+
+class NewEvaluation(Body):
+    """An evaluation to make: how many windows are drawn, from which seed."""
+
+    samples: int = Field(1000, ge=1, le=100_000)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+
+
+class Evaluation(Resource):
+    """Numbers and plots comparing generated windows with the dataset; `checkpoint` is a generating half's digest."""
+
+    id: str
+    run_id: str
+    checkpoint: str
+    state: Literal["queued", "running", "succeeded", "failed"]
+    samples: int
+    seed: int
+    report: dict[str, Any] | None
+    plots: list[str]
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: EvaluationRow, checkpoint: str) -> "Evaluation":
+        """The row as its shape."""
+        given = {name: getattr(row, name) for name in cls.model_fields if name != "checkpoint"}
+        return cls(**given, checkpoint=checkpoint)
