@@ -167,6 +167,32 @@ export function batches(chosen) {
 }
 
 /**
+ * Names and reasons of files the server did not take, by dataset: said where the dataset is shown next.
+ * @type {Map<string, {name: string, reason: string}[]>}
+ */
+const untaken = new Map();
+
+/**
+ * What the last upload to a dataset left out, said once.
+ * @param {string} dataset  id
+ */
+export function untakenNote(dataset) {
+  const files = untaken.get(dataset) ?? [];
+  untaken.delete(dataset);
+  if (files.length === 0) return null;
+  return h(
+    "details",
+    { class: "fold", open: true },
+    h("summary", null, `${plural(files.length, "file")} not taken`),
+    h(
+      "ul",
+      { class: "plain" },
+      files.map(({ name, reason }) => h("li", null, h("b", null, name), `: ${reason}`)),
+    ),
+  );
+}
+
+/**
  * Send files to a dataset.
  * @param {string} dataset  id
  * @param {Chosen[]} chosen
@@ -189,5 +215,6 @@ export async function upload(dataset, chosen, onSent, signal) {
     sent += batch.length;
     onSent(sent);
   }
+  if (result.skipped.length > 0) untaken.set(dataset, result.skipped);
   return result;
 }

@@ -5,7 +5,7 @@ import { announce, h, put } from "../dom.js";
 import { count, plural, shortDigest } from "../format.js";
 import { link } from "../router.js";
 import { follow } from "../sse.js";
-import { FilePicker, upload } from "../upload.js";
+import { FilePicker, untakenNote, upload } from "../upload.js";
 import { ProgressBar, background, badge, facts, problemBox, time, workButton } from "../widgets.js";
 import { reportSection } from "./dataset_report.js";
 
@@ -98,6 +98,8 @@ export async function datasetView({ root, params, query, signal }) {
   const top = h("div", { class: "stack" });
   const report = h("div");
   const bar = new ProgressBar("Building");
+  /** @type {HTMLElement|null} */
+  let note = null;
 
   async function refresh() {
     const before = dataset.state;
@@ -115,6 +117,7 @@ export async function datasetView({ root, params, query, signal }) {
 
   function draw() {
     move();
+    note = untakenNote(dataset.id) ?? note;
     const { state } = dataset;
     put(
       top,
@@ -132,6 +135,7 @@ export async function datasetView({ root, params, query, signal }) {
           ),
       ),
       summary(dataset),
+      note,
       state === "building" && bar.element,
       state === "failed" && problemBox(new Error(dataset.error ?? "The build failed.")),
       (state === "open" || state === "failed") && openTools(dataset, signal, refresh),

@@ -41,8 +41,8 @@ function row(file) {
     null,
     h("th", { scope: "row", class: "filename" }, file.name),
     h("td", null, file.verdict ? badge(file.verdict) : h("span", { class: "soft" }, "not read yet")),
-    h("td", { class: "number" }, count(file.windows)),
-    h("td", { class: "number" }, count(file.notes)),
+    h("td", { class: "number" }, count(file.verdict && file.windows)),
+    h("td", { class: "number" }, count(file.verdict && file.notes)),
     h("td", { class: "number" }, size(file.size)),
     remarks(file),
   );

@@ -1,0 +1,188 @@
+"""Single modules of the studio in a real browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from .serving import Modules, serve
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[Modules]:
+    with serve() as served:
+        yield served
+
+
+@pytest.fixture
+def run(modules: Modules, browser_page: Page) -> Any:
+    """Runs the body of an async function in which `load(name)` imports a module of the studio."""
+    browser_page.goto(modules.url)
+    head = "async (given) => { const load = (name) => import(`/studio/${name}`);"
+    return lambda body, given=None: browser_page.evaluate(f"{head} {body} }}", given)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_stream_is_cut_into_messages_wherever_it_was_torn(run: Any, size: int, end: str) -> None:
+    lines = [
+        ": hello",
+        "",
+        "id: 4",
+        "event: evaluated",
+        "data: one",
+        "data:two",
+        "",
+        "retry: 9",
+        "data",
+        "",
+        "event: x",
+        "",
+        "data: z",
+        "",
+    ]
+    text = end.join(lines) + end
+    heard = run(
+        """
+        const { EventStreamParser } = await load("sse.js");
+        const heard = [];
+        const parser = new EventStreamParser((message) => heard.push(message));
+        for (let i = 0; i < given.text.length; i += given.size) parser.push(given.text.slice(i, i + given.size));
+        parser.push("");
+        return heard;
+        """,
+        {"text": text + ": the next line shows that the last one has ended\n", "size": size},
+    )
+    assert heard == [
+        {"id": "4", "event": "evaluated", "data": "one\ntwo"},
+        {"id": None, "event": "message", "data": ""},
+        {"id": None, "event": "message", "data": "z"},
+    ]
+
+
+def test_a_broken_stream_goes_on_after_the_last_event_with_the_key(run: Any, modules: Modules) -> None:
+    heard = run(
+        """
+        const { setKey } = await load("api.js");
+        const { follow } = await load("sse.js");
+        setKey("pk_test");
+        const heard = [];
+        const connected = [];
+        const signal = new AbortController().signal;
+        const onMessage = ({ event, data }) => heard.push([event, data]);
+        await follow("/stream", { signal, onMessage, onConnection: (on) => connected.push(on) });
+        return [heard, connected];
+        """
+    )
+    assert heard == [
+        [
+            ["started", "{}"],
+            ["progress", "1"],
+            ["evaluated", "two\nlines"],
+            ["succeeded", "{}"],
+            ["end", "{}"],
+        ],
+        [True, False, True, False, True],
+    ]
+    assert modules.last_event_ids == [None, "1", "2"]
+    assert modules.keys == ["Bearer pk_test"] * 3
+
+
+def test_points_of_an_attempt_that_was_taken_over_are_void(run: Any) -> None:
+    points = [
+        {"step": step, "epoch": 1, "attempt": attempt, "values": {"train_loss": loss, "validation_loss": None}}
+        for step, attempt, loss in [(10, 1, 5.0), (20, 1, 4.0), (30, 1, 3.0), (20, 2, 4.5), (30, 2, 3.5)]
+    ]
+    drawn = run('const { curves } = await load("curves.js"); return curves(given);', points)
+    assert [(curve["key"], [line["label"] for line in curve["series"]]) for curve in drawn] == [("loss", ["training"])]
+    assert drawn[0]["series"][0]["points"] == [{"x": 10, "y": 5}, {"x": 20, "y": 4.5}, {"x": 30, "y": 3.5}]
+
+
+def test_a_metric_nobody_foresaw_has_a_chart_of_its_own(run: Any) -> None:
+    points = [
+        {"step": 1, "epoch": 1, "attempt": 1, "values": {"swing_feel": 0.5, "accuracy_real": 0.9, "accuracy_fake": 0.4}}
+    ]
+    drawn = run('const { curves } = await load("curves.js"); return curves(given);', points)
+    assert [(curve["title"], len(curve["series"])) for curve in drawn] == [
+        ("Discriminator accuracy", 2),
+        ("Swing feel", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 1, [0, 0.25, 0.5, 0.75, 1]),
+        (3, 97, [0, 25, 50, 75, 100]),
+        (-0.3, 0.3, [-0.4, -0.2, 0, 0.2, 0.4]),
+        (7, 7, [6, 8]),
+    ],
+)
+def test_axes_have_round_numbers_around_the_values(run: Any, low: float, high: float, expected: list[float]) -> None:
+    assert run('return (await load("chart.js")).ticks(...given, 4);', [low, high]) == expected
+
+
+def test_uploads_go_in_batches_of_files_and_bytes(run: Any) -> None:
+    sizes = run(
+        """
+        const { batches } = await load("upload.js");
+        const chosen = given.map((size, i) => ({ path: `${i}.mid`, file: { size } }));
+        return batches(chosen).map((batch) => batch.map(({ file }) => file.size));
+        """,
+        [9_000_000, 5_000_000, 3_000_000, *[1] * 60],
+    )
+    assert sizes == [[9_000_000], [5_000_000, 3_000_000], [1] * 50, [1] * 10]
+
+
+def test_a_window_is_drawn_with_its_lowest_row_at_the_bottom(run: Any) -> None:
+    """A low long note and a high short one: where the canvas is lit."""
+    lit = run(
+        """
+        const { Roll } = await load("roll.js");
+        const notes = [{ pitch: 48, start: 0, length: 96 }, { pitch: 71, start: 48, length: 12 }];
+        document.documentElement.style.cssText =
+          "--roll-sheet:#fff;--roll-sharp:#fff;--roll-beat:#fff;--roll-bar:#fff;--ink-soft:#fff;" +
+          "--roll-low:#000;--roll-high:#000;--roll-lit:#000;--accent:#f00";
+        const roll = new Roll(notes, { low: 48, high: 71 }, "two notes", new AbortController().signal);
+        roll.canvas.style.cssText = "display:block;width:418px;height:240px";
+        document.body.append(roll.canvas);
+        roll.redraw();
+        const pen = roll.canvas.getContext("2d");
+        const dark = (x, y) => pen.getImageData(x, y, 1, 1).data[0] < 128;
+        const at = (step) => 34 + step * 4 + 2;
+        return [[2, 235], [90, 235], [50, 5], [40, 5], [62, 5], [50, 100]].map(([step, y]) => dark(at(step), y));
+        """
+    )
+    assert lit == [True, True, True, False, False, False]
+
+
+def test_notes_sound_and_the_dampers_stop_them(run: Any) -> None:
+    loud, quiet, steps = run(
+        """
+        const { Player, synth } = await load("player.js");
+        const player = new Player();
+        const steps = [];
+        const part = { notes: [{ pitch: 60, start: 0, length: 48 }], steps: 96, onStep: (step) => steps.push(step) };
+        const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+        await player.play(part);
+        let loud = 0;
+        for (let i = 0; i < 20; i += 1) {
+          await rest(25);
+          loud = Math.max(loud, synth.peak());
+        }
+        player.stop();
+        let quiet = 1;
+        for (let i = 0; i < 100 && quiet > 0.001; i += 1) {
+          await rest(50);
+          quiet = synth.peak();
+        }
+        return [loud, quiet, steps];
+        """
+    )
+    assert loud > 0.02
+    assert quiet < 0.001
+    assert steps[-1] is None
+    moving = steps[:-1]
+    assert moving == sorted(moving)
+    assert 3 < moving[-1] < 24  # 0.5 s at 120 quarter notes a minute are 12 steps

@@ -1,0 +1,53 @@
+"""Rules for every file of the studio: nothing inline, nothing from elsewhere, no markup from strings, small modules."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+STUDIO = Path(__file__).parents[2] / "services" / "api" / "pianola_api" / "studio"
+MODULES = sorted(STUDIO.rglob("*.js"))
+SHEETS = sorted(STUDIO.glob("*.css"))
+PAGE = (STUDIO / "index.html").read_text(encoding="utf-8")
+MOST_LINES = 300
+NAMESPACE = "http://www.w3.org/2000/svg"
+
+
+def named(path: Path) -> str:
+    return path.relative_to(STUDIO).as_posix()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_no_string_becomes_markup_or_program(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc"
+    assert re.findall(ways, text) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_a_module_is_small(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) < MOST_LINES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=named)
+def test_imports_lead_to_files(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    for target in re.findall(r"""(?:from|import)\s*\(?\s*["']([^"']+)["']""", text):
+        assert target.startswith("."), f"{target}: only the studio's own modules"
+        assert (module.parent / target).is_file(), target
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SHEETS, STUDIO / "index.html"], ids=named)
+def test_nothing_comes_from_elsewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace(NAMESPACE, "")
+    assert re.findall(r"https?://|[\"'(]//\w", text) == []
+
+
+def test_the_page_has_nothing_inline() -> None:
+    assert re.findall(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", PAGE) == []
+
+
+def test_the_page_links_to_files() -> None:
+    links = re.findall(r'(?:href|src)="/studio/([^"]+)"', PAGE)
+    assert len(links) >= 5
+    assert [link for link in links if not (STUDIO / link).is_file()] == []
