@@ -1,1 +1,1 @@
-"""TODO-docstring"""
+"""The sampler service: models play over HTTP, as MIDI, pictures, JSON or a zip of all."""

@@ -1,0 +1,134 @@
+"""Samples: drawn from a model, kept as what is needed to draw them again, and answered in the form asked for."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from apiflask import APIBlueprint
+from flask import Response, g, jsonify, request
+
+from pianola.records import idempotency, models, runs, samples
+from pianola.records.tables import Checkpoint
+from pianola.records.tables import Sample as Row
+from pianola_sampler.authentication import protect
+from pianola_sampler.context import here
+from pianola_sampler.forms import described, numbered, written
+from pianola_sampler.generators import Source
+from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
+from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
+
+_KEY: Final = "Idempotency-Key"
+_LONGEST_KEY: Final = 200
+_ENDINGS: Final = {Form.MIDI: "mid", Form.PNG: "png", Form.ZIP: "zip"}
+
+blueprint = APIBlueprint("samples", __name__, tag="Samples")
+protect(blueprint)
+
+
+class BadIdempotencyKey(ValueError):
+    """An Idempotency-Key that cannot be kept."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{_KEY} must be 1 to {_LONGEST_KEY} printable ASCII characters, got {key!r}")
+
+
+class NoSuchWindow(ValueError):
+    """A window that the sample does not have."""
+
+    def __init__(self, window: int, n: int) -> None:
+        has = "one window, 0" if n == 1 else f"windows 0 to {n - 1}"
+        super().__init__(f"there is no window {window}: the sample has {has}")
+        self.errors = [{"field": "window", "message": str(self)}]
+
+
+@blueprint.post("/models/<name>/samples")
+@blueprint.input(NewSample)
+@blueprint.input(NewSampleQuery, location="query")
+@blueprint.output(Sample, status_code=201)
+def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Response:
+    """Draw a sample from a model, or from a checkpoint by its digest
+
+    The same seed and checkpoint give the same windows, and window i of a seed is the same whatever n is. The body may
+    be left out: one window, with a seed that the answer tells.
+    """
+    form = choose(request.accept_mimetypes, query_data.format, json_data.n)
+    row, checkpoint, repeated = _keep(name, json_data)
+    response = _answer(row, checkpoint, range(row.n), form)
+    response.status_code = 201
+    response.headers["Location"] = f"/v1/samples/{row.id}"
+    if repeated:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@blueprint.get("/samples/<sample>")
+@blueprint.input(SampleQuery, location="query")
+@blueprint.output(Sample)
+def show(sample: str, query_data: SampleQuery) -> Response:
+    """Get a sample again, all of it or one window, in any form
+
+    It is drawn again from its seed and checkpoint.
+    """
+    with here().records.read() as session:
+        row = samples.get(session, sample)
+        checkpoint = runs.checkpoint(session, row.checkpoint)
+    window = query_data.window
+    if window is not None and window >= row.n:
+        raise NoSuchWindow(window, row.n)
+    indices = range(row.n) if window is None else (window,)
+    return _answer(row, checkpoint, indices, choose(request.accept_mimetypes, query_data.format, len(indices)))
+
+
+def _keep(name: str, wanted: NewSample) -> tuple[Row, Checkpoint, bool]:
+    """Record a new sample, or find the one that this Idempotency-Key made; then the last is True.
+
+    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused.
+    """
+    key, caller = _idempotency_key(), str(g.caller)
+    with here().records.write() as session:
+        if key is not None:
+            digest = hashlib.sha256(f"{request.method}\n{request.path}\n".encode() + request.get_data()).hexdigest()
+            former = idempotency.begin(session, key, caller, digest)
+            if former is not None:
+                row = samples.get(session, str(former.body["id"]))
+                return row, runs.checkpoint(session, row.checkpoint), True
+        model, checkpoint = models.checkpoint_to_serve(session, name)
+        row = samples.keep(
+            session,
+            model=model,
+            checkpoint=checkpoint.generator_digest,
+            seed=secrets.randbelow(LARGEST_SEED + 1) if wanted.seed is None else wanted.seed,
+            n=wanted.n,
+            options=wanted.model_dump(exclude={"n", "seed"}),
+        )
+        if key is not None:
+            # The row is all it takes to answer again, in whatever form is asked for then.
+            idempotency.finish(session, key, caller, idempotency.Answer(201, {"id": row.id}))
+    return row, checkpoint, False
+
+
+def _answer(row: Row, checkpoint: Checkpoint, indices: Sequence[int], form: Form) -> Response:
+    context = here()
+    source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
+    drawn = context.generators.draw(source, row.seed, indices, row.options["threshold"])
+    context.measures.windows.inc(len(indices))
+    if form == Form.JSON:
+        response = jsonify(described(row, drawn).model_dump(mode="json"))
+    else:
+        response = Response(written(form, row, drawn), mimetype=MEDIA_TYPES[form])
+        part = f"-{numbered(indices[0])}" if len(indices) < row.n else ""
+        placed = "inline" if form == Form.PNG else "attachment"
+        response.headers["Content-Disposition"] = f'{placed}; filename="{row.id}{part}.{_ENDINGS[form]}"'
+    response.headers["Pianola-Sample"] = row.id
+    response.headers["Pianola-Seed"] = str(row.seed)
+    response.headers["Pianola-Checkpoint"] = row.checkpoint
+    response.vary.add("Accept")
+    return response
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get(_KEY)
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise BadIdempotencyKey(key)
+    return key

@@ -1,0 +1,109 @@
+"""Models for the sampler's tests: untrained generators in a local store, with the rows of the runs that left them."""
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from pianola.codec.options import PRESETS
+from pianola.models.presets import resolve
+from pianola.objects import LocalStore
+from pianola.records import Records, datasets, leases, models, open_records, runs
+from pianola.settings import SamplerSettings
+from pianola_sampler.app import create_app
+from pianola_sampler.context import EXTENSION, Context
+
+LOWEST_PITCH = 17
+_numbers = itertools.count(1)
+
+
+def generator(seed: int, family: str = "vae", preset: str = "thesis") -> bytes:
+    """The generating half of a learner that has learnt nothing: it plays noise, always the same."""
+    from pianola.models.registry import create_learner, save_generator
+
+    return save_generator(create_learner(family, preset, resolve(family, preset, {}), seed, 0.05), LOWEST_PITCH)
+
+
+@dataclass
+class Stage:
+    """Records and a store of a test's own, and the sampler on them."""
+
+    folder: Path
+    database_url: str
+    records: Records = field(init=False)
+    store: LocalStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.records = open_records(self.database_url)
+        self.store = LocalStore(self.folder / "objects")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PIANOLA_DATABASE_URL": self.database_url,
+            "PIANOLA_BROKER_URL": "redis://127.0.0.1:1/0",
+            "PIANOLA_OBJECTS_DIR": str(self.folder / "objects"),
+            "PIANOLA_AUTH": "none",
+        }
+
+    def settings(self, auth: str = "none", models_bytes: int = 2**29) -> SamplerSettings:
+        return SamplerSettings(
+            database_url=self.database_url,
+            broker_url="redis://127.0.0.1:1/0",
+            objects_dir=self.folder / "objects",
+            auth="keys" if auth == "keys" else "none",
+            models_bytes=models_bytes,
+        )
+
+    def client(self, auth: str = "none", models_bytes: int = 2**29) -> FlaskClient:
+        """A client of a new sampler."""
+        client: FlaskClient = create_app(self.settings(auth, models_bytes)).test_client()
+        return client
+
+    def checkpoint(self, data: bytes, model: str | None = None) -> str:
+        """Commit a checkpoint whose generating half is `data`; its digest. `model` will point at it."""
+        number = next(_numbers)
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"runs/test/generator-{digest}"
+        self.store.put(key, data)
+        with self.records.write() as session:
+            dataset = datasets.create(session, f"songs {number}", "piano", PRESETS["piano"].to_json())
+            datasets.add_files(session, dataset.id, [datasets.NewFile("a.mid", "0" * 64, 1)])
+        with self.records.write() as session:
+            datasets.start_build(session, dataset.id)
+            verdict = datasets.FileVerdict(0, True, 9, 40, {}, [], None, None, None)
+            datasets.finish_chunk(session, dataset.id, 0, [verdict], [])
+            datasets.commit_build(session, dataset.id, "0" * 64, "manifest")
+            dataset = datasets.get(session, dataset.id)
+            run = runs.submit(session, dataset, family="vae", preset="thesis", options={}, seed=1, queue="train")
+        with self.records.write() as session:
+            claimed = leases.claim(session, run.id, "worker", 60)
+            assert claimed is not None
+            new = leases.NewCheckpoint(
+                step=number,
+                epoch=1,
+                key=f"runs/test/whole-{digest}",
+                digest=whole(digest),
+                size=1,
+                generator_key=key,
+                generator_digest=digest,
+                generator_size=len(data),
+                manifest_key="manifest",
+                final=True,
+            )
+            committed = leases.commit_checkpoint(session, run.id, claimed.attempt, new, {}, [])
+            if model is not None:
+                models.point(session, model, committed.id)
+        return digest
+
+
+def whole(digest: str) -> str:
+    """The digest of the whole checkpoint whose generating half has `digest`."""
+    return hashlib.sha256(digest.encode()).hexdigest()
+
+
+def context_of(client: FlaskClient) -> Context:
+    context: Context = client.application.extensions[EXTENSION]
+    return context

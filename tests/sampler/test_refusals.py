@@ -1,0 +1,136 @@
+"""What is refused, and in which words."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from pianola.objects import LocalStore
+from pianola.records import keys
+from pianola.records.keys import Scope
+
+from .playing import Stage
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    told: dict[str, Any] = answer.get_json()
+    assert (told["status"], told["code"]) == (status, code)
+    assert told["detail"]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({"n": 0}, "n", "greater than or equal to 1"),
+        ({"n": 65}, "n", "less than or equal to 64"),
+        ({"n": "4"}, "n", "valid integer"),
+        ({"n": True}, "n", "valid integer"),
+        ({"seed": -1}, "seed", "greater than or equal to 0"),
+        ({"seed": 2**53}, "seed", "less than or equal to 9007199254740991"),
+        ({"threshold": 1}, "threshold", "less than 1"),
+        ({"tempo": 19.9}, "tempo", "greater than or equal to 20"),
+        ({"numerator": 0}, "numerator", "greater than or equal to 1"),
+        ({"denominator": 3}, "denominator", "1, 2, 4, 8, 16 or 32"),
+        ({"program": 128}, "program", "less than or equal to 127"),
+        ({"temper": 90}, "temper", "Extra inputs are not permitted"),
+        ([], "body", "dictionary"),
+    ],
+)
+def test_bad_fields_are_named(client: FlaskClient, body: object, field: str, words: str) -> None:
+    told = problem(client.post("/v1/models/waltz/samples", json=body), 422, "invalid-request")
+    assert [error["field"] for error in told["errors"]] == [field]
+    assert words in told["errors"][0]["message"]
+
+
+def test_a_number_too_large_to_be_finite_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/v1/models/waltz/samples", data=b'{"tempo": 1e400}', content_type="application/json")
+    told = problem(answer, 422, "invalid-request")
+    assert told["detail"] == "tempo: Input should be a finite number"
+
+
+def test_bodies_that_are_no_json_are_refused(client: FlaskClient) -> None:
+    path = "/v1/models/waltz/samples"
+    for body in (b"{", b'{"tempo": NaN}', b"[" * 50_000):
+        problem(client.post(path, data=body, content_type="application/json"), 400, "bad-request")
+    problem(client.post(path, data=b"n=1"), 415, "unsupported-media-type")
+    problem(client.post(path, data=b" " * 70_000, content_type="application/json"), 413, "request-entity-too-large")
+
+
+def test_forms_that_cannot_be_had_name_those_that_can(client: FlaskClient) -> None:
+    path = "/v1/models/waltz/samples"
+    many = problem(client.post(path, json={"n": 4}, headers={"Accept": "audio/midi"}), 406, "not-acceptable")
+    for alternative in ("application/zip", "image/png", "application/json", "window=0"):
+        assert alternative in many["detail"]
+    problem(client.post(f"{path}?format=midi", json={"n": 4}), 406, "not-acceptable")
+    told = problem(client.post(path, json={}, headers={"Accept": "audio/wav"}), 406, "not-acceptable")
+    assert "audio/midi (?format=midi)" in told["detail"]
+    problem(client.post(f"{path}?format=wav", json={}), 422, "invalid-request")
+
+
+def test_samples_and_windows_that_do_not_exist(client: FlaskClient) -> None:
+    problem(client.get("/v1/samples/sample_none"), 404, "not-found")
+    problem(client.post("/v1/models/polka/samples", json={}), 404, "not-found")
+    problem(client.post("/v1/models/%00/samples", json={}), 404, "not-found")
+    sample = client.post("/v1/models/waltz/samples", json={"n": 2}).get_json()["id"]
+    told = problem(client.get(f"/v1/samples/{sample}?window=2"), 422, "no-such-window")
+    assert "windows 0 to 1" in told["detail"]
+    problem(client.get(f"/v1/samples/{sample}?window=-1"), 422, "invalid-request")
+    problem(client.get(f"/v1/samples/{sample}?windows=1"), 422, "invalid-request")
+    problem(client.get("/v1/nothing"), 404, "not-found")
+    assert problem(client.get("/v1/models/waltz/samples"), 405, "method-not-allowed")
+
+
+def test_a_bad_idempotency_key_is_refused(client: FlaskClient) -> None:
+    for key in ("", "x" * 201, "é"):
+        answer = client.post("/v1/models/waltz/samples", json={}, headers={"Idempotency-Key": key})
+        problem(answer, 400, "bad-idempotency-key")
+
+
+def test_generators_that_are_gone_or_damaged(stage: Stage, first: bytes) -> None:
+    digest = stage.checkpoint(first, "waltz")
+    client = stage.client()
+    stage.store.put(f"runs/test/generator-{digest}", first[:-1])
+    told = problem(client.post("/v1/models/waltz/samples", json={}), 500, "internal-error")
+    assert "request id" in told["detail"]
+    stage.store.delete(f"runs/test/generator-{digest}")
+    problem(client.post("/v1/models/waltz/samples", json={}), 410, "object-missing")
+    stage.store.put(f"runs/test/generator-{digest}", first)
+    assert client.post("/v1/models/waltz/samples", json={}).status_code == 201
+    LocalStore(stage.folder / "objects").delete(f"runs/test/generator-{digest}")
+    assert client.post("/v1/models/waltz/samples", json={}).status_code == 201, "it is in memory"
+
+
+def test_keys_are_asked_for(stage: Stage, first: bytes) -> None:
+    stage.checkpoint(first, "waltz")
+    client = stage.client(auth="keys")
+    with stage.records.write() as session:
+        secrets = {scope: keys.create(session, scope.value, [scope])[1] for scope in (Scope.READ, Scope.WRITE)}
+
+    def draw(secret: str | None) -> TestResponse:
+        headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        answer: TestResponse = client.post("/v1/models/waltz/samples", json={}, headers=headers)
+        return answer
+
+    refused = draw(None)
+    problem(refused, 401, "unauthorised")
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
+    problem(draw("pk_wrong"), 401, "unauthorised")
+    problem(draw(secrets[Scope.READ]), 403, "forbidden")
+    made = draw(secrets[Scope.WRITE])
+    assert made.status_code == 201
+    path = made.headers["Location"]
+    problem(client.get(path), 401, "unauthorised")
+    assert client.get(path, headers={"Authorization": f"Bearer {secrets[Scope.READ]}"}).status_code == 200
+    for path in ("/livez", "/readyz", "/metrics", "/openapi.json"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_pages_of_other_sites_get_nothing_from_a_sampler_without_keys(client: FlaskClient) -> None:
+    path = "/v1/models/waltz/samples"
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        problem(client.post(path, headers=headers), 403, "other-site")
+    assert client.post(path, headers={"Origin": "http://localhost"}).status_code == 201

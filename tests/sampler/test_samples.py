@@ -1,0 +1,215 @@
+"""What a model plays, in every form, and again."""
+
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import mido
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from .playing import LOWEST_PITCH, Stage, generator, whole
+
+TYPES = {"json": "application/json", "midi": "audio/midi", "png": "image/png", "zip": "application/zip"}
+
+
+def post(
+    client: FlaskClient, body: dict[str, Any] | None = None, accept: str | None = None, **query: str
+) -> TestResponse:
+    headers = {} if accept is None else {"Accept": accept}
+    answer = client.post("/v1/models/waltz/samples", json=body or {}, headers=headers, query_string=query)
+    assert answer.status_code == 201, answer.text
+    return answer
+
+
+def notes_of(data: bytes) -> list[dict[str, int]]:
+    """The notes of a MIDI file in steps of 40 ticks, as mido reads them."""
+    now, begun, found = 0, {}, []
+    for message in mido.MidiFile(file=io.BytesIO(data)).tracks[0]:
+        now += message.time
+        if message.type == "note_on" and message.velocity:
+            begun[message.note] = now // 40
+        elif message.type in ("note_on", "note_off"):
+            start = begun.pop(message.note)
+            found.append({"pitch": message.note, "start": start, "length": now // 40 - start})
+    assert not begun
+    return sorted(found, key=lambda note: (note["start"], note["pitch"]))
+
+
+def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, first: bytes) -> None:
+    answer = post(client, {"n": 3, "seed": 7, "tempo": 90.5})
+    told = answer.get_json()
+    digest = hashlib.sha256(first).hexdigest()
+    assert told["id"].startswith("sample_")
+    assert (told["model"], told["checkpoint"], told["family"]) == ("waltz", digest, "vae")
+    assert (told["seed"], told["n"], told["steps_per_quarter"]) == (7, 3, 12)
+    expected = {"threshold": 0.5, "tempo": 90.5, "numerator": 4, "denominator": 4, "program": 0}
+    assert told["options"] == expected
+    assert [window["index"] for window in told["windows"]] == [0, 1, 2]
+    for window in told["windows"]:
+        assert len(window["z"]) == 2
+        assert not window["empty"]
+        assert all(LOWEST_PITCH <= note["pitch"] < LOWEST_PITCH + 96 for note in window["notes"])
+        assert all(0 <= note["start"] < note["start"] + note["length"] <= 96 for note in window["notes"])
+    assert told["windows"][0]["z"] != told["windows"][1]["z"]
+    assert answer.headers["Pianola-Sample"] == told["id"]
+    assert answer.headers["Pianola-Seed"] == "7"
+    assert answer.headers["Pianola-Checkpoint"] == digest
+    again = client.get(answer.headers["Location"])
+    assert again.status_code == 200
+    assert again.get_json() == told
+
+
+def test_the_same_seed_and_checkpoint_give_the_same_bytes(stage: Stage, client: FlaskClient) -> None:
+    elsewhere = stage.client()
+    for form, n in (("midi", 1), ("png", 1), ("png", 5), ("zip", 5)):
+        answers = [post(asked, {"n": n, "seed": 3}, TYPES[form]) for asked in (client, client, elsewhere)]
+        assert {answer.mimetype for answer in answers} == {TYPES[form]}
+        assert len({answer.data for answer in answers}) == 1, form
+        assert post(client, {"n": n, "seed": 4}, TYPES[form]).data != answers[0].data
+
+
+def test_a_window_depends_on_seed_and_index_alone(client: FlaskClient) -> None:
+    many = post(client, {"n": 6, "seed": 11}).get_json()["windows"]
+    assert post(client, {"n": 1, "seed": 11}).get_json()["windows"] == many[:1]
+    sample = post(client, {"n": 6, "seed": 11}).get_json()["id"]
+    assert client.get(f"/v1/samples/{sample}?window=4").get_json()["windows"] == many[4:5]
+
+
+def test_without_a_seed_one_is_drawn_and_told(client: FlaskClient) -> None:
+    bare = client.post("/v1/models/waltz/samples")
+    assert bare.status_code == 201
+    told = bare.get_json()
+    assert told["n"] == 1
+    assert 0 <= told["seed"] < 2**53
+    assert post(client).get_json()["seed"] != told["seed"]
+    assert post(client, {"seed": told["seed"]}).get_json()["windows"] == told["windows"]
+
+
+def test_midi_holds_the_notes_that_the_json_tells(client: FlaskClient) -> None:
+    body = {"seed": 5, "tempo": 90, "numerator": 3, "denominator": 8, "program": 12}
+    told = post(client, body).get_json()
+    data = post(client, body, "audio/midi").data
+    assert notes_of(data) == told["windows"][0]["notes"]
+    track = mido.MidiFile(file=io.BytesIO(data)).tracks[0]
+    said = {message.type: message for message in track if not message.type.startswith("note")}
+    assert mido.tempo2bpm(said["set_tempo"].tempo) == pytest.approx(90)
+    assert (said["time_signature"].numerator, said["time_signature"].denominator) == (3, 8)
+    assert said["program_change"].program == 12
+    assert said["track_name"].name == "Pianola, seed 5, window 0"
+
+
+def test_a_zip_holds_every_window_as_midi_and_picture(client: FlaskClient) -> None:
+    answer = post(client, {"n": 3, "seed": 5}, "application/zip")
+    sample = answer.headers["Pianola-Sample"]
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{sample}.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        names = ["001.mid", "001.png", "002.mid", "002.png", "003.mid", "003.png", "sample.json"]
+        assert archive.namelist() == names
+        files = {name: archive.read(name) for name in names}
+    told = json.loads(files["sample.json"])
+    assert (told["seed"], told["n"], len(told["windows"])) == (5, 3, 3)
+    for index, window in enumerate(told["windows"]):
+        name = f"00{index + 1}"
+        assert notes_of(files[f"{name}.mid"]) == window["notes"]
+        one = client.get(f"/v1/samples/{sample}?format=midi&window={index}")
+        assert one.data == files[f"{name}.mid"]
+        assert one.headers["Content-Disposition"] == f'attachment; filename="{sample}-{name}.mid"'
+        assert client.get(f"/v1/samples/{sample}?format=png&window={index}").data == files[f"{name}.png"]
+
+
+def test_pictures_can_be_looked_at(client: FlaskClient) -> None:
+    sizes = [Image.open(io.BytesIO(post(client, {"n": n, "seed": 1}, "image/png").data)).size for n in (1, 8)]
+    assert all(side >= 400 for size in sizes for side in size)
+    assert sizes[0] != sizes[1]
+
+
+def test_a_dark_window_is_empty_and_no_error(client: FlaskClient) -> None:
+    body = {"seed": 5, "threshold": 0.999999}
+    (window,) = post(client, body).get_json()["windows"]
+    assert window["empty"]
+    assert window["notes"] == []
+    assert notes_of(post(client, body, "audio/midi").data) == []
+    Image.open(io.BytesIO(post(client, body, "image/png").data)).verify()
+
+
+@pytest.mark.parametrize(
+    ("accept", "n", "form"),
+    [
+        (None, 1, "json"),
+        ("*/*", 4, "json"),
+        ("audio/*", 1, "midi"),
+        ("image/png, application/json;q=0.5", 4, "png"),
+        ("image/png;q=0.1, application/zip;q=0.2", 4, "zip"),
+        ("audio/midi, application/zip;q=0.5", 4, "zip"),
+        ("audio/midi, application/zip;q=0.5", 1, "midi"),
+        ("text/html, application/xhtml+xml, */*;q=0.8", 1, "json"),
+        ("application/json;q=0, */*", 1, "midi"),
+    ],
+)
+def test_accept_chooses_the_form(client: FlaskClient, accept: str | None, n: int, form: str) -> None:
+    answer = post(client, {"n": n, "seed": 1}, accept)
+    assert answer.mimetype == TYPES[form]
+    assert "Accept" in answer.headers["Vary"]
+
+
+def test_format_overrides_accept(client: FlaskClient) -> None:
+    for form, media_type in TYPES.items():
+        made = post(client, {"seed": 1}, "text/html", format=form)
+        assert made.mimetype == media_type
+        got = client.get(f"/v1/samples/{made.headers['Pianola-Sample']}?format={form}", headers={"Accept": "text/html"})
+        assert got.mimetype == media_type
+        if form != "json":
+            assert got.data == made.data
+
+
+def test_a_read_is_validated_by_its_etag(client: FlaskClient) -> None:
+    sample = post(client, {"seed": 1}).get_json()["id"]
+    got = client.get(f"/v1/samples/{sample}?format=midi")
+    same = client.get(f"/v1/samples/{sample}?format=midi", headers={"If-None-Match": got.headers["ETag"]})
+    assert (same.status_code, same.data) == (304, b"")
+    other = client.get(f"/v1/samples/{sample}?format=png", headers={"If-None-Match": got.headers["ETag"]})
+    assert other.status_code == 200
+    assert client.head(f"/v1/samples/{sample}").headers["ETag"]
+
+
+def test_a_moved_model_plays_its_new_checkpoint(stage: Stage, client: FlaskClient, second: bytes) -> None:
+    before = post(client, {"seed": 1}).get_json()
+    digest = stage.checkpoint(second, "waltz")
+    after = post(client, {"seed": 1}).get_json()
+    assert after["checkpoint"] == digest != before["checkpoint"]
+    assert after["windows"] != before["windows"]
+    assert client.get(f"/v1/samples/{before['id']}").get_json() == before, "what was drawn stays what it was"
+
+
+def test_a_checkpoint_plays_by_either_digest(stage: Stage, client: FlaskClient, second: bytes) -> None:
+    digest = stage.checkpoint(second)
+    answers = [client.post(f"/v1/models/{name}/samples", json={"seed": 1}) for name in (digest, whole(digest))]
+    assert [answer.get_json()["checkpoint"] for answer in answers] == [digest, digest]
+    assert answers[0].get_json()["windows"] == answers[1].get_json()["windows"]
+
+
+@pytest.mark.parametrize(("family", "preset"), [("vae", "default"), ("gan", "thesis"), ("gan", "default")])
+def test_every_family_plays(stage: Stage, family: str, preset: str) -> None:
+    stage.checkpoint(generator(1, family, preset), "waltz")
+    client = stage.client()
+    told = post(client, {"n": 2, "seed": 1}).get_json()
+    assert told["family"] == family
+    assert post(client, {"n": 2, "seed": 1}).get_json()["windows"] == told["windows"]
+
+
+def test_a_repeated_request_gets_its_sample_in_any_form(stage: Stage, client: FlaskClient, second: bytes) -> None:
+    headers = {"Idempotency-Key": "one"}
+    made = client.post("/v1/models/waltz/samples", json={"n": 1}, headers=headers)
+    stage.checkpoint(second, "waltz")
+    again = client.post("/v1/models/waltz/samples", json={"n": 1}, headers=headers)
+    assert again.get_json() == made.get_json(), "the seed was drawn once, and the model moved afterwards"
+    assert again.headers["Idempotent-Replayed"] == "true"
+    as_midi = client.post("/v1/models/waltz/samples", json={"n": 1}, headers=headers | {"Accept": "audio/midi"})
+    assert notes_of(as_midi.data) == made.get_json()["windows"][0]["notes"]
+    other = client.post("/v1/models/waltz/samples", json={"n": 2}, headers=headers)
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency-key-reused")
