@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
+
+from pianola_cli.errors import PianolaError
 
 if TYPE_CHECKING:
     from pianola_cli.client import Client
@@ -20,6 +24,14 @@ DEFAULT_URL = "http://127.0.0.1:8470"
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
+class NeedsKey(PianolaError):
+    """The server asks for an API key that was not given, or is not good any more."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        found = "does not know this API key (or it has expired)" if key else "asks for an API key"
+        super().__init__(f"{url} {found}: give one with --key or PIANOLA_KEY")
+
+
 def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[..., T]:
     """Give a command the options --url and --key, and a client made from them as its first argument."""
 
@@ -29,10 +41,15 @@ def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[..., T
     @functools.wraps(command)
     def with_address(url: str, key: str | None, *args: P.args, **kwargs: P.kwargs) -> T:
         # httpx and pydantic take 150 ms to import: `--help` and `inspect` do not pay for them.
-        from pianola_cli.client import Client
+        from pianola_cli.client import ApiProblem, Client
 
         with Client(url, key) as client:
-            return command(client, *args, **kwargs)
+            try:
+                return command(client, *args, **kwargs)
+            except ApiProblem as problem:
+                if problem.status == HTTPStatus.UNAUTHORIZED:
+                    raise NeedsKey(url, key) from problem
+                raise
 
     return with_address
 
@@ -72,6 +89,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _text(cell: object) -> str:
     if cell is None:
         return "-"
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M}"
     return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 

@@ -153,7 +153,8 @@ def write_chorales(folder: Path, count: int) -> None:
 
     written = 0
     with click.progressbar(length=count, label="chorales") as bar:
-        for name in corpus.chorales.Iterator(returnType="filename"):
+        # A few are in the edition twice.
+        for name in dict.fromkeys(corpus.chorales.Iterator(returnType="filename")):
             path = folder / f"{Path(name).name}.mid"
             try:
                 if not path.exists():

@@ -38,6 +38,22 @@ def test_a_problem_is_one_line_on_stderr_and_exit_code_1() -> None:
     assert (result.exit_code, result.stderr, result.stdout) == (1, "Error: no dataset 'nope'\n", "")
 
 
+@pytest.mark.parametrize(("key", "said"), [("", "asks for an API key"), ("pk_old", "does not know this API key")])
+def test_a_missing_or_old_key_is_said(key: str, said: str) -> None:
+    with scripted(problem(401, "unauthorised", "send an API key: Authorization: Bearer pk_...")) as server:
+        result = pianola("runs", "--key", key, server=server)
+    assert result.exit_code == 1
+    assert f"{server.url} {said}" in result.stderr
+
+
+def test_fields_that_the_detail_names_are_not_said_twice() -> None:
+    refusal = problem(
+        422, "bad_options", "batch must be above 0", [{"field": "batch", "message": "batch must be above 0"}]
+    )
+    with scripted(refusal) as server:
+        assert pianola("train", "small", server=server).stderr == "Error: batch must be above 0\n"
+
+
 def test_no_server_is_said_in_one_line() -> None:
     result = pianola("runs", "--url", "http://127.0.0.1:9")
     assert result.exit_code == 1

@@ -31,12 +31,10 @@ class ApiProblem(PianolaError):
 
     @property
     def message(self) -> str:
-        """One line for a person: the detail, or the title without one, and the fields at fault."""
+        """One line for a person: the detail, or the title without one, and the fields at fault it does not name."""
         said = self.detail or self.title
-        fields = "; ".join(f"{error.field}: {error.message}" for error in self.errors)
-        if not fields or fields in said:
-            return said
-        return f"{said} ({fields})"
+        unsaid = [f"{error.field}: {error.message}" for error in self.errors if error.message not in said]
+        return f"{said} ({'; '.join(unsaid)})" if unsaid else said
 
     @classmethod
     def from_document(cls, status: int, reason: str, document: object) -> ApiProblem:

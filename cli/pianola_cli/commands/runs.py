@@ -17,7 +17,9 @@ class RunEnded(PianolaError):
     """A run that was watched did not succeed."""
 
     def __init__(self, run_id: str, state: str, error: str | None) -> None:
-        super().__init__(f"run {run_id} {state}" + (f": {error}" if error else ""))
+        first, _, more = (error or "").partition("\n")
+        said = f"run {run_id} {state}" + (f": {first}" if first else "")
+        super().__init__(said + (f"\nall of it: pianola runs {run_id}" if more else ""))
 
 
 @click.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -20,4 +22,10 @@ def up(home: Path | None, host: str, port: int, workers: int) -> None:
     from pianola_cli.local.home import open_home
     from pianola_cli.local.supervisor import Plan, Supervisor
 
-    Supervisor(Plan(open_home(home), host, port, workers), click.echo).run()
+    Supervisor(Plan(open_home(home), host, port, workers), _say).run()
+
+
+def _say(line: str) -> None:
+    """Print a line. A terminal that was closed, or a pipe nobody reads, is no reason to fall over."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{line}\n".encode())

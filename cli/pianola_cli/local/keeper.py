@@ -23,27 +23,29 @@ def alive(group: int) -> bool:
     return True
 
 
-def end(groups: set[int], number: signal.Signals) -> None:
-    """Send a signal to every group."""
-    for group in groups:
-        if alive(group):
-            os.killpg(group, number)
+def end(groups: list[int]) -> None:
+    """SIGTERM to every group, and SIGKILL to what is left after the grace."""
+    for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, 0.0)):
+        for group in groups:
+            if alive(group):
+                os.killpg(group, number)
+        deadline = time.monotonic() + seconds
+        while any(alive(group) for group in groups) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def main() -> None:
     """Read until the pipe closes, then end what is left."""
-    groups: set[int] = set()
+    groups: list[int] = []
     for line in sys.stdin:
         change, group = line[0], int(line[1:])
         if change == "+":
-            groups.add(group)
+            groups.append(group)
         else:
-            groups.discard(group)
-    end(groups, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE_S
-    while any(alive(group) for group in groups) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    end(groups, signal.SIGKILL)
+            groups.remove(group)
+    # The first begun is the broker: without it the others could not end in order.
+    end(groups[1:])
+    end(groups[:1])
 
 
 if __name__ == "__main__":
