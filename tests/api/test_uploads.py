@@ -91,7 +91,7 @@ def test_names_in_a_zip_made_on_a_mac(open_api: Api) -> None:
         (zipped({"a.mid": MIDI})[:-10], "not a readable zip"),
         (zipped({"a.mid": MIDI})[30:], "damaged"),
         (zipped({"a.mid": MIDI}, zipfile.ZIP_LZMA), "other than deflate"),
-        (zipped({"a.mid": bytes(1_000_000)}), "200 times"),
+        (zipped({"a.mid": bytes(8_000_000)}), "200 times"),
         (zipped({"a.mid": bytes(9_000_000)}, zipfile.ZIP_STORED), "larger than 8,388,608 bytes"),
         (zipped({"a.mid": MIDI}, zipfile.ZIP_STORED).replace(b"MThd", b"MThe"), "damaged"),
         (zipped({"a.mid": MIDI * 9}).replace(struct.pack("<L", len(MIDI) * 9), struct.pack("<L", 2)), "damaged"),
@@ -104,6 +104,10 @@ def test_bad_zips_are_skipped_with_a_reason(open_api: Api, data: bytes, reason: 
     uploaded = open_api.upload("set", {"bad.zip": data, "good.mid": MIDI})
     assert uploaded["added"] == 1
     assert any(reason in said for said in reasons(uploaded).values()), uploaded["skipped"]
+
+
+def test_a_small_entry_may_be_packed_very_small(open_api: Api) -> None:
+    assert open_api.upload("set", {"a.zip": zipped({"silence.mid": MIDI + bytes(100_000)})})["added"] == 1
 
 
 def test_an_encrypted_entry_is_skipped(open_api: Api) -> None:

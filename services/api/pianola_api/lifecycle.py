@@ -108,9 +108,9 @@ def _finish(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers.setdefault("Content-Security-Policy", _CLOSED_POLICY)
     response.headers.setdefault("Cache-Control", "private, no-cache")
-    if request.method in ("GET", "HEAD") and response.status_code == 200 and request.endpoint not in _NOT_LOGGED:
-        if not response.is_streamed:
-            response.add_etag()
+    # A streamed answer would be read to its end for its length; those that can be validated have seen to it themselves.
+    if request.method in ("GET", "HEAD") and response.status_code == 200 and not response.is_streamed:
+        response.add_etag()
         response.make_conditional(request)
     seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "none"

@@ -56,7 +56,7 @@ def attempts(run: str, query_data: PageQuery) -> dict[str, Any]:
     with here().records.read() as session:
         rows = runs.attempts(session, runs.get(session, run).id)
     page = lists.cut(rows, lambda row: (row.number,), query_data.limit, query_data.cursor)
-    return lists.answer(page, Attempt.model_validate)
+    return lists.answer(page, Attempt.of)
 
 
 @blueprint.get("/runs/<run>/checkpoints")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from pianola.records.tables import Attempt as AttemptRow
 from pianola.records.tables import Dataset
 from pianola.records.tables import Evaluation as EvaluationRow
 from pianola.records.tables import Run as Row
@@ -118,13 +119,19 @@ class CheckpointPage(Page[Checkpoint]):
 class Attempt(Resource):
     """One try at the run by one worker; `log_tail` is the end of what it said."""
 
-    attempt: int = Field(validation_alias="number")
+    attempt: int
     worker: str
     first_step: int
     outcome: str | None
     log_tail: str | None
     started_at: datetime
     ended_at: datetime | None
+
+    @classmethod
+    def of(cls, row: AttemptRow) -> "Attempt":
+        """The row as its shape."""
+        given = {name: getattr(row, name) for name in cls.model_fields if name != "attempt"}
+        return cls(**given, attempt=row.number)
 
 
 class AttemptPage(Page[Attempt]):
