@@ -181,3 +181,8 @@ def test_a_worker_refuses_a_database_that_is_not_migrated(tmp_path: Path) -> Non
     )
     assert ended.returncode == 1
     assert "python -m pianola.records upgrade" in ended.stderr
+
+
+def test_the_worker_needs_no_torch() -> None:
+    code = "import sys, pianola_preprocess.__main__; assert not {'torch', 'flask', 'matplotlib'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -19,7 +19,7 @@ LOWEST_PITCH = 17
 _numbers = itertools.count(1)
 
 
-def generator(seed: int, family: str = "vae", preset: str = "thesis") -> bytes:
+def generator(seed: int, family: str = "gan", preset: str = "default") -> bytes:
     """The generating half of a learner that has learnt nothing: it plays noise, always the same."""
     from pianola.models.registry import create_learner, save_generator
 
@@ -77,7 +77,7 @@ class Stage:
             datasets.finish_chunk(session, dataset.id, 0, [verdict], [])
             datasets.commit_build(session, dataset.id, "0" * 64, "manifest")
             dataset = datasets.get(session, dataset.id)
-            run = runs.submit(session, dataset, family="vae", preset="thesis", options={}, seed=1, queue="train")
+            run = runs.submit(session, dataset, family="gan", preset="default", options={}, seed=1, queue="train")
         with self.records.write() as session:
             claimed = leases.claim(session, run.id, "worker", 60)
             assert claimed is not None
