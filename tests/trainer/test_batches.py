@@ -9,33 +9,33 @@ def files(*windows: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return np.repeat(np.arange(len(windows), dtype=np.int32), windows)
 
 
-def epoch_of(batches: Batches, epoch: int) -> list[int]:
-    first = epoch * batches.steps_per_epoch
-    return [int(row) for step in range(first, first + batches.steps_per_epoch) for row in batches.at(step)]
+def stream(batches: Batches, steps: int) -> list[int]:
+    return [int(row) for step in range(steps) for row in batches.at(step)]
 
 
-def test_an_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
+@pytest.mark.parametrize("batch", [8, 10, 50, 64])
+def test_an_epoch_has_every_row_once_in_an_order_of_its_own(batch: int) -> None:
     rows = np.arange(100, 150)
-    batches = Batches(rows, 8, seed=3)
-    first, second = epoch_of(batches, 0), epoch_of(batches, 1)
+    batches = Batches(rows, batch, seed=3)
+    learnt = stream(batches, batches.steps(2))
+    first, second = learnt[:50], learnt[50:100]
     assert sorted(first) == sorted(second) == rows.tolist()
     assert first != second != rows.tolist()
-    assert epoch_of(Batches(rows, 8, seed=4), 0) != first
+    assert stream(Batches(rows, batch, seed=4), batches.steps(2)) != learnt
+    assert {len(batches.at(step)) for step in range(20)} == {min(batch, 50)}
 
 
 def test_a_batch_is_a_function_of_its_step() -> None:
     rows = np.arange(50)
     through = Batches(rows, 8, seed=3)
     expected = [through.at(step).tolist() for step in range(20)]
-    assert Batches(rows, 8, seed=3).at(17).tolist() == expected[17]
+    assert Batches(rows, 8, seed=3).at(18).tolist() == expected[18]
 
 
-@pytest.mark.parametrize("count", [1, 7, 8, 9, 65, 100])
-def test_no_batch_is_a_crumb(count: int) -> None:
-    batches = Batches(np.arange(count), 8, seed=0)
-    sizes = {len(batches.at(step)) for step in range(batches.steps_per_epoch)}
-    assert max(sizes) <= 8
-    assert max(sizes) - min(sizes) <= 1
+def test_a_step_has_its_place_in_an_epoch() -> None:
+    batches = Batches(np.arange(50), 8, seed=3)
+    assert [batches.place(step) for step in (0, 6, 7)] == [(0, 0), (0, 48), (1, 6)]
+    assert [batches.steps(epochs) for epochs in (1, 4)] == [7, 25]
 
 
 def test_no_file_is_on_both_sides() -> None:

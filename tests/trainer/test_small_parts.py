@@ -4,11 +4,13 @@ import fcntl
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from pianola.models.presets import resolve
 from pianola.objects import StoreUnavailable
+from pianola_trainer.batches import Batches
 from pianola_trainer.course import Course
 from pianola_trainer.means import Means
 from pianola_trainer.patience import patiently
@@ -16,13 +18,13 @@ from pianola_trainer.spool import Spool
 
 
 def test_epochs_are_counted_in_steps() -> None:
-    course = Course.of(resolve("gan", "thesis", {"epochs": 3}), steps_per_epoch=4)
+    course = Course.of(resolve("gan", "thesis", {"epochs": 3}), Batches(np.arange(32), 8, 0))
     assert [course.done(step, 999.0) for step in (0, 11, 12)] == [False, False, True]
     assert course.fraction(6, 999.0) == 0.5
 
 
 def test_seconds_are_counted_over_attempts_and_a_run_has_one_step_at_least() -> None:
-    course = Course.of(resolve("gan", "thesis", {"seconds": 10.0}), steps_per_epoch=4)
+    course = Course.of(resolve("gan", "thesis", {"seconds": 10.0}), Batches(np.arange(32), 8, 0))
     assert [course.done(step, elapsed) for step, elapsed in ((0, 11.0), (1, 9.0), (1, 10.0))] == [False, False, True]
     assert course.fraction(5, 2.5) == 0.25
     assert course.fraction(5, 25.0) == 1.0

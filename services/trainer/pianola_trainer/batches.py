@@ -56,21 +56,31 @@ def split(file: NDArray[np.int32], share: float, seed: int) -> Split:
 class Batches:
     """The order in which training rows are learnt from: every row once an epoch, in an order of the epoch's own.
 
-    Batches of an epoch differ by one row at most, so that none is a crumb.
+    Epochs follow one another in one stream, which is cut into batches of the same size: networks that look at a whole
+    batch at once never see a crumb. There are never more rows in a batch than there are.
     """
 
     def __init__(self, rows: Integers, batch: int, seed: int) -> None:
         self._rows, self._seed = rows, seed
-        self.steps_per_epoch = -(-len(rows) // batch)
-        # An epoch's order is asked for at every step of it.
-        self._order = lru_cache(maxsize=1)(self._draw_order)
+        self.size = min(batch, len(rows))
+        # An epoch's order is asked for at every step of it, the next one's at its end.
+        self._order = lru_cache(maxsize=2)(self._draw_order)
 
     def at(self, step: int) -> Integers:
         """The rows of step `step` (0, 1, 2 ... over all epochs)."""
-        epoch, cursor = divmod(step, self.steps_per_epoch)
-        order = self._order(epoch)
-        first, last = (len(order) * at // self.steps_per_epoch for at in (cursor, cursor + 1))
-        return order[first:last]
+        epoch, cursor = self.place(step)
+        rows = self._order(epoch)[cursor : cursor + self.size]
+        if len(rows) < self.size:
+            rows = np.concatenate([rows, self._order(epoch + 1)[: self.size - len(rows)]])
+        return rows
+
+    def place(self, step: int) -> tuple[int, int]:
+        """The epoch that step `step` begins in, and how many of its rows were learnt from before."""
+        return divmod(step * self.size, len(self._rows))
+
+    def steps(self, epochs: int) -> int:
+        """Steps until every row was learnt from `epochs` times."""
+        return -(-epochs * len(self._rows) // self.size)
 
     def _draw_order(self, epoch: int) -> Integers:
         return self._rows[_generator(_OF_EPOCH, self._seed, epoch).permutation(len(self._rows))]

@@ -40,7 +40,7 @@ class BadCheckpoint(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where training stands. elapsed: seconds spent on steps so far, over all attempts."""
+    """Where training stands: steps, whole epochs, windows of the next one, seconds spent on steps over all attempts."""
 
     step: int
     epoch: int

@@ -72,6 +72,10 @@ class Child:
     def close(self) -> None:
         """Leave nothing running and nothing open."""
         self.kill()
+        self.close_orders()
+
+    def close_orders(self) -> None:
+        """Close its standard input, as the kernel does when this process dies: it ends by itself."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pianola.models.presets import RunOptions
+from pianola_trainer.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class Course:
     seconds: float | None
 
     @classmethod
-    def of(cls, options: RunOptions, steps_per_epoch: int) -> "Course":
+    def of(cls, options: RunOptions, batches: Batches) -> "Course":
         """The length that the options ask for."""
-        return cls(None if options.epochs is None else options.epochs * steps_per_epoch, options.seconds)
+        return cls(None if options.epochs is None else batches.steps(options.epochs), options.seconds)
 
     def fraction(self, step: int, elapsed: float) -> float:
         """How much of it is done, 0 to 1, after `step` steps that took `elapsed` seconds."""

@@ -11,12 +11,15 @@ from sqlalchemy.exc import DBAPIError
 from pianola.records.errors import StaleAttempt
 from pianola.settings import TrainerSettings
 from pianola_trainer.child import Child
+from pianola_trainer.exits import Exit
 from pianola_trainer.orders import Order
 
 CANCEL_SECONDS: Final = 10.0
 """A cancel is seen within poll_seconds (1 s) and obeyed by force after this: 11 s of the 15 a cancel may take."""
 RELEASE_SECONDS: Final = 20.0
 """A worker that is told to stop has 30 s in most deployments: 1 s to see it, these, and the rest to say so."""
+FINISH_SECONDS: Final = 10.0
+"""What a process whose work is done may take to end; a second is usual."""
 
 _GRACE: Final[dict[Order, float]] = {
     "cancel": CANCEL_SECONDS,
@@ -27,8 +30,15 @@ _GRACE: Final[dict[Order, float]] = {
 _log = structlog.get_logger("supervisor")
 
 
+class Finished(Exception):
+    """The attempt has said in its row that it succeeded; its process is about to end."""
+
+
 class Lease(Protocol):
-    """The row that an attempt works on. Both methods raise StaleAttempt, and DBAPIError while the database is away."""
+    """The row that an attempt works on.
+
+    Both methods raise StaleAttempt, Finished, and DBAPIError while the database is away.
+    """
 
     def renew(self) -> Order | None:
         """Keep it; returns what the attempt is asked to do."""
@@ -66,6 +76,9 @@ def supervise(
                 renewed = now
             else:
                 order = lease.look()
+        except Finished:
+            child.wait(FINISH_SECONDS)
+            return Ended(Exit.FINISHED, killed=False)
         except StaleAttempt as stale:
             _log.warning("lease_lost", reason=str(stale))
             child.kill()

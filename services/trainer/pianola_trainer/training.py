@@ -44,7 +44,7 @@ class Training:
         if not len(sides.training):
             raise NoWindows(len(self._windows), options.held_out)
         self._batches = Batches(sides.training, options.batch, run.seed)
-        self._course = Course.of(options, self._batches.steps_per_epoch)
+        self._course = Course.of(options, self._batches)
         self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch)
         self._point = Point(self._windows, sides, run.seed, orders)
         self._learner: Learner[Any] = create_learner(
@@ -143,8 +143,7 @@ class Training:
         self._committed = self._step
 
     def _place(self) -> Place:
-        epoch, cursor = divmod(self._step, self._batches.steps_per_epoch)
-        return Place(self._step, epoch, cursor, self._elapsed)
+        return Place(self._step, *self._batches.place(self._step), self._elapsed)
 
     def _fraction(self) -> float:
         return self._course.fraction(self._step, self._elapsed)

@@ -1,0 +1,51 @@
+"""An evaluation, from its claim to its report, in a process of its own."""
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import update
+from trainer import making
+from trainer.making import System
+
+from pianola.queue import create_celery
+from pianola.records import evaluations, runs
+from pianola.records.tables import Evaluation
+from pianola.settings import TrainerSettings
+from pianola_trainer.spool import Spool
+from pianola_trainer.tasks import Tasks
+
+
+def evaluate(system: System, run_id: str, tmp_path: Path, samples: int) -> Evaluation:
+    """Run the task on the run's newest evaluation, made one of so many samples."""
+    with patch.dict(os.environ, system.environment):
+        settings = TrainerSettings()
+        spool = Spool(tmp_path / "spool")
+        tasks = Tasks(settings, system.records, create_celery(settings), spool)
+        with system.records.write() as session:
+            evaluation = evaluations.newest(session, run_id)
+            session.execute(update(Evaluation).where(Evaluation.id == evaluation.id).values(samples=samples))
+        with spool.open():
+            tasks.evaluate_run(evaluation.id)
+    with system.records.read() as session:
+        return evaluations.newest(session, run_id)
+
+
+def test_an_evaluation_compares_the_checkpoint_with_the_dataset(tmp_path: Path) -> None:
+    system, final = making.undisturbed().system, making.undisturbed().final
+    done = evaluate(system, final.run_id, tmp_path, samples=40)
+    assert done.state == "succeeded", done.error
+    assert done.report is not None
+    assert (done.report["samples"], done.report["checkpoint"]) == (40, final.generator_digest)
+    assert (done.report["generated"]["windows"], done.report["data"]["windows"]) == (40, 45)
+    assert sum(done.report["note_frequency"]["data"]) == pytest.approx(1)
+    curves = [f"evaluation-{stem}.{media}" for stem in ("loss", "latent-scatter", "note-frequency") for media in MEDIA]
+    assert sorted(done.plots) == sorted(["evaluation-sample-grid.png", *curves])
+    with system.records.read() as session:
+        for name in done.plots:
+            row = runs.artefact(session, final.run_id, name)
+            assert system.store.get(row.key).startswith(MEDIA[name.rpartition(".")[2]])
+
+
+MEDIA = {"png": b"\x89PNG", "svg": b"<?xml"}

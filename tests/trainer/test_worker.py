@@ -1,0 +1,132 @@
+"""The trainer as it is deployed: a Celery worker on a real broker, its children, and what people do to its runs."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from subprocess import Popen
+
+import pytest
+import redis
+import servers
+from celery import Celery
+from servers import wait_for
+from trainer import making
+from trainer.making import System, assert_same_weights, tensors
+
+from pianola.queue import TRAIN_RUN, create_celery, send
+from pianola.records import runs
+from pianola.settings import TrainerSettings
+
+MODEL = ("gan", "default")
+
+
+class Deployment:
+    """A system with a broker and one worker."""
+
+    def __init__(self, system: System, celery: Celery, worker: "Popen[bytes]") -> None:
+        self.system, self.celery, self.worker = system, celery, worker
+        self.dataset = making.built_dataset(system)
+
+    def send(self, run_id: str) -> None:
+        assert send(self.celery, TRAIN_RUN, run_id)
+
+    def started(self, **options: object) -> str:
+        """A run that the worker trains, past its first checkpoint."""
+        run_id = making.submit(self.system, self.dataset, *MODEL, **options)
+        self.send(run_id)
+        wait_for(lambda: self.system.checkpoints(run_id), 60, "a checkpoint")
+        return run_id
+
+    def child(self) -> int:
+        """The attempt's process."""
+        (pid,) = making.children_of(self.worker.pid)
+        return pid
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with ExitStack() as stack:
+        url = stack.enter_context(servers.valkey())
+        system = stack.enter_context(making.system(tmp_path_factory.mktemp("worker"), PIANOLA_QUEUES="train"))
+        system.broker_url = url
+        worker = stack.enter_context(making.worker(system))
+        celery = create_celery(
+            TrainerSettings(database_url="sqlite://", broker_url=url, objects_dir=system.folder / "objects")
+        )
+        yield Deployment(system, celery, worker)
+
+
+def test_a_crashed_paused_and_resumed_run_ends_as_an_undisturbed_one(deployed: Deployment) -> None:
+    system = deployed.system
+    # How often it is evaluated changes nothing of what it learns.
+    run_id = deployed.started(evaluate_every_steps=9)
+    os.kill(deployed.child(), signal.SIGKILL)
+    wait_for(lambda: len(system.checkpoints(run_id)) == 2, 60, "a checkpoint of a second attempt")
+    with system.records.write() as session:
+        runs.pause(session, run_id)
+    paused = system.wait_for_state(run_id, "paused")
+    assert system.checkpoints(run_id)[-1].step == paused.step
+    with system.records.write() as session:
+        runs.resume(session, run_id)
+    deployed.send(run_id)
+    system.wait_for_state(run_id, "succeeded")
+    final = system.checkpoints(run_id)[-1]
+    assert (final.attempt, final.step) == (3, making.STEPS)
+    assert_same_weights(tensors(system, final), making.undisturbed(*MODEL).weights)
+    with system.records.read() as session:
+        steps = [point.step for point in runs.metrics(session, run_id)]
+        outcomes = [attempt.outcome for attempt in runs.attempts(session, run_id)]
+    assert steps == sorted({9, 18, 27, paused.step})
+    assert outcomes == ["crashed", "released", "succeeded"]
+    wait_for(lambda: not any(run_id in name for name in system.left_in_spool()), 10, "an empty spool")
+    # Its evaluation waits for a worker of that queue.
+    with redis.from_url(system.broker_url) as broker:
+        assert broker.llen("evaluate") >= 1
+
+
+def test_a_cancelled_run_stops_within_15_s_and_keeps_nothing_more(deployed: Deployment) -> None:
+    system = deployed.system
+    run_id = deployed.started(epochs=500, evaluate_every_steps=5)
+    child, committed = deployed.child(), len(system.checkpoints(run_id))
+    with system.records.write() as session:
+        runs.cancel(session, run_id)
+    system.wait_for_state(run_id, "cancelled", seconds=15)
+    assert not making.alive(child)
+    # One may have been on its way.
+    assert len(system.checkpoints(run_id)) <= committed + 1
+    with system.records.read() as session:
+        assert [attempt.outcome for attempt in runs.attempts(session, run_id)] == ["released"]
+
+
+def test_a_run_that_cannot_succeed_fails_at_once_and_says_why(deployed: Deployment) -> None:
+    system = deployed.system
+    dataset_id = making.built_dataset(system)
+    for shard in system.store.keys(f"datasets/{dataset_id}/shards/"):
+        system.store.put(shard, system.store.get(shard)[:-1] + b"?")
+    run_id = making.submit(system, dataset_id, *MODEL)
+    deployed.send(run_id)
+    failed = system.wait_for_state(run_id, "failed")
+    assert failed.attempt == 1
+    assert failed.error is not None and "build it again" in failed.error
+    # A message that comes late, or twice, finds nothing to claim.
+    deployed.send(run_id)
+    time.sleep(0.5)
+    assert (system.run(run_id).state, system.run(run_id).last_event) == ("failed", failed.last_event)
+
+
+def test_a_worker_that_is_stopped_hands_its_run_back(deployed: Deployment) -> None:
+    """The last test: it takes the worker away."""
+    system = deployed.system
+    run_id = deployed.started(epochs=500, evaluate_every_steps=10)
+    began = time.monotonic()
+    deployed.worker.terminate()
+    assert deployed.worker.wait(30) == 0
+    assert time.monotonic() - began < 30
+    run = system.run(run_id)
+    assert run.state == "queued"
+    assert run.step == system.checkpoints(run_id)[-1].step
+    with system.records.read() as session:
+        assert [attempt.outcome for attempt in runs.attempts(session, run_id)] == ["released"]
+    assert system.left_in_spool() == ["trainer"]
