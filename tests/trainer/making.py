@@ -94,10 +94,11 @@ class System:
 
 
 @contextmanager
-def system(folder: Path, **settings: str) -> Iterator[System]:
-    """A system of its own in `folder`, on SQLite and a local store."""
-    records = open_records(f"sqlite:///{folder}/records.sqlite")
-    upgrade(records)
+def system(folder: Path, database_url: str | None = None, **settings: str) -> Iterator[System]:
+    """A system of its own in `folder`: a local store, and SQLite there unless migrated records are given."""
+    records = open_records(database_url or f"sqlite:///{folder}/records.sqlite")
+    if database_url is None:
+        upgrade(records)
     yield System(folder, records, LocalStore(folder / "objects"), settings=settings)
     records.dispose()
 

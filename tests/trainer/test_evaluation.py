@@ -11,10 +11,12 @@ from trainer.making import System
 
 from pianola.queue import create_celery
 from pianola.records import evaluations, runs
-from pianola.records.tables import Evaluation
+from pianola.records.tables import Checkpoint, Evaluation
 from pianola.settings import TrainerSettings
 from pianola_trainer.spool import Spool
 from pianola_trainer.tasks import Tasks
+
+BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml"}
 
 
 def evaluate(system: System, run_id: str, tmp_path: Path, samples: int) -> Evaluation:
@@ -32,20 +34,42 @@ def evaluate(system: System, run_id: str, tmp_path: Path, samples: int) -> Evalu
         return evaluations.newest(session, run_id)
 
 
-def test_an_evaluation_compares_the_checkpoint_with_the_dataset(tmp_path: Path) -> None:
-    system, final = making.undisturbed().system, making.undisturbed().final
-    done = evaluate(system, final.run_id, tmp_path, samples=40)
+@pytest.mark.parametrize(
+    ("model", "stems"),
+    [
+        (("vae", "default"), ("latent-scatter", "loss", "note-frequency")),
+        (("gan", "default"), ("accuracy", "loss", "note-frequency")),
+    ],
+)
+def test_an_evaluation_compares_the_checkpoint_with_the_dataset(
+    tmp_path: Path, model: tuple[str, str], stems: tuple[str, ...]
+) -> None:
+    system, run_id = making.undisturbed(*model).system, making.undisturbed(*model).final.run_id
+    checkpoint = system.checkpoints(run_id)[-1]
+    done = evaluate(system, run_id, tmp_path, samples=40)
     assert done.state == "succeeded", done.error
     assert done.report is not None
-    assert (done.report["samples"], done.report["checkpoint"]) == (40, final.generator_digest)
+    assert (done.report["samples"], done.report["checkpoint"]) == (40, checkpoint.generator_digest)
     assert (done.report["generated"]["windows"], done.report["data"]["windows"]) == (40, 45)
     assert sum(done.report["note_frequency"]["data"]) == pytest.approx(1)
-    curves = [f"evaluation-{stem}.{media}" for stem in ("loss", "latent-scatter", "note-frequency") for media in MEDIA]
+    curves = [f"evaluation-{stem}.{media}" for stem in stems for media in BEGINNINGS]
     assert sorted(done.plots) == sorted(["evaluation-sample-grid.png", *curves])
     with system.records.read() as session:
         for name in done.plots:
-            row = runs.artefact(session, final.run_id, name)
-            assert system.store.get(row.key).startswith(MEDIA[name.rpartition(".")[2]])
+            row = runs.artefact(session, run_id, name)
+            assert system.store.get(row.key).startswith(BEGINNINGS[name.rpartition(".")[2]])
 
 
-MEDIA = {"png": b"\x89PNG", "svg": b"<?xml"}
+def test_a_checkpoint_that_is_not_what_it_was_fails_its_evaluation(tmp_path: Path) -> None:
+    system, run_id = making.undisturbed().system, making.undisturbed().final.run_id
+    with system.records.write() as session:
+        evaluation = evaluations.request(session, run_id, 40, 7)
+        checkpoint = session.get_one(Checkpoint, evaluation.checkpoint_id)
+    good = system.store.get(checkpoint.generator_key)
+    system.store.put(checkpoint.generator_key, good[:-1] + b"?")
+    try:
+        done = evaluate(system, run_id, tmp_path, samples=40)
+    finally:
+        system.store.put(checkpoint.generator_key, good)
+    assert (done.id, done.state, done.attempt) == (evaluation.id, "failed", 1)
+    assert done.error is not None and checkpoint.generator_digest in done.error

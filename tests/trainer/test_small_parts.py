@@ -2,6 +2,8 @@
 
 import fcntl
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +74,11 @@ def test_patience_ends() -> None:
     with pytest.raises(OperationalError):
         patiently(action, seconds=0.3)
     assert action.calls == 2
+
+
+def test_the_supervisor_starts_without_torch() -> None:
+    check = "import sys, pianola_trainer.__main__; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_a_workspace_and_the_workers_folder_leave_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The trainer as it is deployed: a Celery worker on a real broker, its children, and what people do to its runs."""
 
+import json
 import os
 import signal
 import time
@@ -89,6 +90,18 @@ def test_a_crashed_paused_and_resumed_run_ends_as_an_undisturbed_one(deployed: D
 def test_a_cancelled_run_stops_within_15_s_and_keeps_nothing_more(deployed: Deployment) -> None:
     system = deployed.system
     run_id = deployed.started(epochs=500, evaluate_every_steps=5)
+    # The next one waits in the queue, where any other worker could take it.
+    waiting = making.submit(system, deployed.dataset, *MODEL)
+    deployed.send(waiting)
+    wait_for(lambda: system.run(run_id).progress, 30, "progress")
+    progress = system.run(run_id).progress
+    assert progress is not None and set(progress) == {"fraction", "loss", "windows_per_second", "eta_seconds"}
+    assert 0 < progress["fraction"] < 1 and progress["eta_seconds"] > 0
+    with redis.from_url(system.broker_url) as broker:
+        assert broker.llen("train") == 1
+    assert system.state(waiting) == "queued"
+    with system.records.write() as session:
+        runs.cancel(session, waiting)
     child, committed = deployed.child(), len(system.checkpoints(run_id))
     with system.records.write() as session:
         runs.cancel(session, run_id)
@@ -119,14 +132,16 @@ def test_a_run_that_cannot_succeed_fails_at_once_and_says_why(deployed: Deployme
 def test_a_worker_that_is_stopped_hands_its_run_back(deployed: Deployment) -> None:
     """The last test: it takes the worker away."""
     system = deployed.system
-    run_id = deployed.started(epochs=500, evaluate_every_steps=10)
+    run_id = deployed.started(epochs=None, seconds=600.0, evaluate_every_steps=None, evaluate_every_seconds=1.0)
     began = time.monotonic()
     deployed.worker.terminate()
     assert deployed.worker.wait(30) == 0
     assert time.monotonic() - began < 30
     run = system.run(run_id)
     assert run.state == "queued"
-    assert run.step == system.checkpoints(run_id)[-1].step
+    kept = system.checkpoints(run_id)[-1]
+    assert run.step == kept.step
+    assert 1 < json.loads(system.store.get(kept.manifest_key))["place"]["elapsed"] < 60
     with system.records.read() as session:
         assert [attempt.outcome for attempt in runs.attempts(session, run_id)] == ["released"]
     assert system.left_in_spool() == ["trainer"]

@@ -43,8 +43,9 @@ class Tasks:
     def train_run(self, run_id: str) -> None:
         """Train the run, unless another worker holds it or it has ended."""
         claimed_at = time.monotonic()
-        with self._records.write() as session:
-            run = leases.claim(session, run_id, self._settings.worker, self._settings.lease_seconds)
+        run = self._claim(
+            lambda session: leases.claim(session, run_id, self._settings.worker, self._settings.lease_seconds)
+        )
         if run is None:
             return
         with structlog.contextvars.bound_contextvars(run=run_id, attempt=run.attempt):
@@ -54,8 +55,9 @@ class Tasks:
     def evaluate_run(self, evaluation_id: str) -> None:
         """Compare the run's samples with its dataset, unless another worker does or it is done."""
         claimed_at = time.monotonic()
-        with self._records.write() as session:
-            evaluation = evaluations.claim(session, evaluation_id, self._settings.lease_seconds)
+        evaluation = self._claim(
+            lambda session: evaluations.claim(session, evaluation_id, self._settings.lease_seconds)
+        )
         if evaluation is None:
             return
         with structlog.contextvars.bound_contextvars(evaluation=evaluation_id, attempt=evaluation.attempt):
@@ -81,7 +83,7 @@ class Tasks:
         if ended.code == Exit.REFUSED:
             refusal, said = child.refusal(), child.last_words()
             _log.warning("refused", reason=refusal)
-            self._write(lambda session: leases.fail(session, run.id, run.attempt, refusal, said))
+            self._tell(lambda session: leases.fail(session, run.id, run.attempt, refusal, said))
             return
         # STALE: the row decides. A cancel that came while the attempt finished is one of the ways to it.
         let_go = ended.killed or ended.code in (Exit.RELEASED, Exit.STALE)
@@ -89,17 +91,15 @@ class Tasks:
         if not let_go:
             _log.warning("crashed", code=ended.code, said=said)
         outcome = "released" if let_go else "crashed"
-        state = self._write(lambda session: leases.stopped(session, run.id, run.attempt, outcome, said))
+        state = self._tell(lambda session: leases.stopped(session, run.id, run.attempt, outcome, said))
         _log.info("let_go", outcome=outcome, state=state)
         if state == RunState.QUEUED:
             send(self._celery, TRAIN_RUN, run.id, queue=run.queue)
 
     def _send_evaluation(self, run_id: str) -> None:
         _log.info("finished")
-        # Best effort: the reaper sends what stays queued.
-        with self._records.read() as session:
-            evaluation = evaluations.newest(session, run_id)
-        if evaluation.state == EvaluationState.QUEUED:
+        evaluation = self._tell(lambda session: evaluations.newest(session, run_id))
+        if evaluation is not None and evaluation.state == EvaluationState.QUEUED:
             send(self._celery, EVALUATE_RUN, evaluation.id)
 
     def _evaluate(self, evaluation: Evaluation, claimed_at: float) -> None:
@@ -121,11 +121,11 @@ class Tasks:
         if ended.code == Exit.REFUSED:
             refusal = child.refusal()
             _log.warning("refused", reason=refusal)
-            self._write(lambda session: evaluations.fail(session, evaluation.id, evaluation.attempt, refusal))
+            self._tell(lambda session: evaluations.fail(session, evaluation.id, evaluation.attempt, refusal))
             return
         if not ended.killed and ended.code not in (Exit.RELEASED, Exit.STALE):
             _log.warning("crashed", code=ended.code, said=child.last_words())
-        released = self._write(lambda session: self._release(session, evaluation))
+        released = self._tell(lambda session: self._release(session, evaluation))
         if released:
             send(self._celery, EVALUATE_RUN, evaluation.id)
 
@@ -133,8 +133,17 @@ class Tasks:
         evaluations.release(session, evaluation.id, evaluation.attempt)
         return True
 
-    def _write(self, write: Callable[[Session], Written]) -> Written | None:
-        """Write how an attempt ended; None where the row is another's by now, or soon will be."""
+    def _claim(self, claim: Callable[[Session], Written | None]) -> Written | None:
+        try:
+            with self._records.write() as session:
+                return claim(session)
+        except DBAPIError as error:
+            # The row stays queued: the reaper sends it again.
+            _log.warning("not_claimed", error=str(error.orig))
+            return None
+
+    def _tell(self, write: Callable[[Session], Written]) -> Written | None:
+        """Say how an attempt ended; None where the row is another's by now, or soon will be."""
         until = time.monotonic() + self._settings.lease_seconds
         while True:
             try:
