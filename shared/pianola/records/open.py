@@ -64,7 +64,15 @@ def _arguments(backend: str) -> dict[str, Any]:
         "pool_size": 10,
         "max_overflow": 20,
         # A dead database is noticed within seconds; a statement that waits a minute for a lock is a fault.
-        "connect_args": {"connect_timeout": 5, "options": "-c lock_timeout=60s -c timezone=utc"},
+        # One that vanished without a word, too: within 20 s, or a worker would wait past its lease of 60 s.
+        "connect_args": {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 20_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "options": "-c lock_timeout=60s -c timezone=utc",
+        },
     }
 
 
