@@ -133,7 +133,7 @@ export function showObjections(error, fields, rest) {
   if (first) {
     first.control.closest("details")?.setAttribute("open", "");
     first.control.focus();
-    announce(`${first.name}: ${first.objection.textContent}`);
+    announce(first.objection.textContent ?? "");
   }
   if (!first || homeless.length > 0) {
     if (problem) problem.errors = homeless;

@@ -1,6 +1,7 @@
 /** Numbers, times and names as people read them. */
 
 const COUNT = new Intl.NumberFormat("en-GB");
+const FIGURE = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 4 });
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const AGO = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto" });
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
@@ -23,7 +24,7 @@ export function figure(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) || size >= 10_000) return COUNT.format(Math.round(value));
-  if (size >= 0.001) return COUNT.format(Number(value.toPrecision(4)));
+  if (size >= 0.001) return FIGURE.format(value);
   return size === 0 ? "0" : value.toExponential(2);
 }
 

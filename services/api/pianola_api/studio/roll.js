@@ -67,6 +67,7 @@ export class Roll {
     this.step = null;
     this.canvas = document.createElement("canvas");
     this.canvas.className = "roll";
+    this.canvas.style.setProperty("--rows", String(range.high - range.low + 1));
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", label);
     this.still = document.createElement("canvas");

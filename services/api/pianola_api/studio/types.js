@@ -140,6 +140,7 @@
  * @property {string} family
  * @property {number} seed
  * @property {number} n
+ * @property {{tempo: number}} options
  * @property {SampleWindow[]} windows
  *
  * @typedef {object} Place  What a view is given: where to draw, and until when.

@@ -32,6 +32,9 @@ function aboutModel(model) {
   ]);
 }
 
+/** Short enough to be read out and typed again. */
+const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+
 class Stage {
   /**
    * @param {string} name  model or checkpoint digest
@@ -45,7 +48,7 @@ class Stage {
     signal.addEventListener("abort", () => this.player.stop());
     /** @type {Sample|null} */
     this.sample = null;
-    this.madeAt = TEMPO.usual;
+    this.drawn = new AbortController();
     /** @type {WindowCard[]} */
     this.cards = [];
     const chosen = Number(query.get("n")) || FIRST_SIZE;
@@ -81,6 +84,7 @@ class Stage {
     this.grid = h("div", { class: "windows" });
     this.about = h("p", { class: "soft", id: "sample-about" });
     this.tempo.control.addEventListener("input", () => this.setTempo());
+    this.tempo.control.addEventListener("change", () => this.remember());
     this.size.control.addEventListener("change", () => void this.draw(this.sample?.seed ?? null));
     this.setTempo();
   }
@@ -90,7 +94,6 @@ class Stage {
     this.player.setTempo(tempo);
     put(this.tempoWords, `${tempo}`);
     this.tempo.control.setAttribute("aria-valuetext", `${tempo} quarter notes a minute`);
-    this.remember();
   }
 
   remember() {
@@ -99,14 +102,14 @@ class Stage {
     amend(link(["models", this.name], { seed: this.sample.seed, n: this.sample.n, tempo }));
   }
 
-  /** @param {number|null} seed  null: the server chooses */
+  /** @param {number|null} seed  null: any */
   async draw(seed) {
     this.player.stop();
     put(this.trouble);
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      const body = { n: Number(this.size.control.value), tempo: this.player.tempo, ...(seed !== null && { seed }) };
+      const body = { n: Number(this.size.control.value), tempo: this.player.tempo, seed: seed ?? anySeed() };
       this.sample = await post(at("models", this.name, "samples"), body, this.signal);
     } catch (error) {
       if (this.signal.aborted) return;
@@ -116,15 +119,17 @@ class Stage {
     } finally {
       this.grid.removeAttribute("aria-busy");
     }
-    this.madeAt = this.player.tempo;
     this.show(/** @type {Sample} */ (this.sample));
   }
 
   /** @param {Sample} sample */
   show(sample) {
+    this.drawn.abort();
+    this.drawn = new AbortController();
+    const signal = AbortSignal.any([this.signal, this.drawn.signal]);
     const range = rangeOf(sample.windows.flatMap(({ notes }) => notes));
     this.cards = sample.windows.map(
-      (window, i) => new WindowCard(window, range, this, () => this.playFrom(i + 1), this.signal),
+      (window, i) => new WindowCard(window, range, this, () => this.playFrom(i + 1), signal),
     );
     put(
       this.grid,
@@ -170,13 +175,12 @@ class Stage {
    */
   async take(format, ending, window = null) {
     if (!this.sample) return;
-    if (format !== "png" && this.madeAt !== this.player.tempo) {
+    if (format !== "png" && this.sample.options.tempo !== this.player.tempo) {
       // A sample keeps its tempo for ever; the same seed and checkpoint make the same windows at another one.
       const { seed, n, checkpoint } = this.sample;
       this.sample = /** @type {Sample} */ (
         await post(at("models", checkpoint, "samples"), { seed, n, tempo: this.player.tempo }, this.signal)
       );
-      this.madeAt = this.player.tempo;
     }
     const { id, seed, n } = this.sample;
     const query = new URLSearchParams({ format, ...(window !== null && n > 1 && { window: String(window) }) });

@@ -16,6 +16,15 @@ const TITLES = /** @type {Record<string, string>} */ ({
 const DRAWN = new Set(["note_frequency", "loss", "accuracy"]);
 
 /**
+ * The order in which kinds are shown: as in TITLES, others behind.
+ * @param {string} kind
+ */
+function rank(kind) {
+  const found = Object.keys(TITLES).indexOf(kind);
+  return found < 0 ? Object.keys(TITLES).length : found;
+}
+
+/**
  * A file name without folders.
  * @param {Plot} plot
  */
@@ -122,7 +131,7 @@ export class PicturesPart {
         others.set(`${plot.kind} ${plot.media_type}`, plot);
       }
     }
-    for (const [kind, group] of shown) this.reel(kind).update(group);
+    for (const [kind, group] of [...shown].sort(([a], [b]) => rank(a) - rank(b))) this.reel(kind).update(group);
     this.fold.hidden = others.size === 0;
     put(
       this.files,
