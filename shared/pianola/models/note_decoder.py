@@ -1,0 +1,273 @@
+"""A decoder that writes notes: the distribution of a window's notes given a latent position.
+
+A binary window and its list of notes are the same thing, so the likelihood here is the window's own, exactly. Columns
+are written from first to last; in a column, from the highest row down, each decision is "the next note struck is at
+this row" or "no more in this column", and each struck note is given its length at once. A decision knows the latent
+position, all former columns (through a recurrent state, and through what was struck and held at set lags before, seen
+by interval, so that what is learnt in one octave serves in all), and what the column has already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIDE = 96
+STOP = SIDE
+# In steps: what was just struck, the parts of a beat, and one, two and four beats ago.
+NEAR_LAGS = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48)
+FAR_LAGS = (12, 24, 48)
+MOST_AGO = max(NEAR_LAGS)
+MOST_STRUCK = 16
+SPAN = 12
+FARTHEST = 24
+# Mean length of the notes of a decoder that has learnt nothing yet.
+FIRST_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The notes of windows [n, 96, 96]: where each begins, in order of window, step and row, and for how long it lasts.
+
+    struck, held: float [n, 96, 96]: a note begins here; a note that began before goes on here.
+    window, step, row, length: int64 [number of notes].
+    """
+
+    struck: Tensor
+    held: Tensor
+    window: Tensor
+    step: Tensor
+    row: Tensor
+    length: Tensor
+
+    @classmethod
+    def of(cls, windows: Tensor) -> Notes:
+        """Read the notes of float windows [n, 96, 96] of 0 and 1."""
+        before = functional.pad(windows, (1, 0))[:, :, :-1]
+        held = windows * before
+        struck = windows - held
+        window, step, row = struck.transpose(1, 2).nonzero(as_tuple=True)
+        dark_from = torch.where(windows > 0, SIDE, torch.arange(SIDE)).flip(2).cummin(2).values.flip(2)
+        return cls(struck, held, window, step, row, dark_from[window, row, step] - step)
+
+
+class NoteDecoder(nn.Module):
+    """p(window | z). latent, state: sizes of z and of the recurrent state; the others: how many of each there are."""
+
+    _interval: Tensor
+    _below: Tensor
+
+    def __init__(self, latent: int, state: int, kernels: int, harmonies: int, registers: int, dropout: float) -> None:
+        super().__init__()
+        self.state = state
+        self.dropout = dropout
+        self.first_state = nn.Linear(latent, state)
+        self.of_latent = nn.Linear(latent, state)
+        self.of_step = nn.Embedding(SIDE, state)
+        self.of_past = nn.Linear((2 + len(FAR_LAGS)) * SIDE, state, bias=False)
+        self.recurrent = nn.GRU(state, state, batch_first=True)
+        # Kernels over intervals up to an octave, for each lag; the state decides how much each counts at a step.
+        self.near = nn.Conv2d(len(NEAR_LAGS) + 2, kernels, (2 * SPAN + 1, 1), padding=(SPAN, 0))
+        self.gates = nn.Linear(state, kernels)
+        self.rows = nn.Linear(state, SIDE + 1)
+        # Kernels over the intervals to the notes the column has already.
+        self.harmony = nn.Parameter(torch.zeros(SIDE, harmonies))
+        self.harmony_gates = nn.Linear(state, harmonies)
+        # The data's own rows, whichever way a window was transposed: the keys and registers that it prefers.
+        self.register_rows = nn.Embedding(SIDE + 2 * FARTHEST, registers)
+        self.register_gates = nn.Linear(state, registers)
+        # From the position alone: which rows sound and at which steps something is struck.
+        self.sketch = nn.Linear(latent, 2 * SIDE)
+        self.sketch_weights = nn.Parameter(torch.tensor([0.5, 0.5]))
+        self.stop_after = nn.Embedding(MOST_STRUCK + 1, 1)
+        self.row_length = nn.Embedding(SIDE, 64)
+        self.last_length = nn.Embedding(SIDE + 1, 64)
+        self.state_length = nn.Linear(state + kernels, 64)
+        self.length = nn.Linear(64, SIDE)
+        below = torch.arange(SIDE)[None] - torch.arange(SIDE)[:, None]
+        self.register_buffer("_interval", below.clamp(min=0), persistent=False)
+        self.register_buffer("_below", (below > 0).float(), persistent=False)
+        nn.init.zeros_(self.stop_after.weight)
+
+    def expect(self, density: float) -> None:
+        """Set out with short notes, and with as many as make windows of this share of lit pixels.
+
+        A decoder that starts even writes nearly white windows, and takes long over them.
+        """
+        rate = min(0.5, max(0.001, density * SIDE / FIRST_LENGTH))
+        with torch.no_grad():
+            self.rows.bias[STOP] = math.log(SIDE * (1 - rate) / rate)
+            self.length.bias.copy_(-torch.arange(SIDE) / FIRST_LENGTH)
+
+    # What one or many steps look like; the same for training (all steps at once) and for writing (one by one).
+
+    def _states(self, past: Tensor, z: Tensor, step: slice, before: Tensor) -> tuple[Tensor, Tensor]:
+        """past: [n, steps, 5 * 96] -> states [n, steps, state], and the last one [1, n, state]."""
+        seen = self.of_past(past) + self.of_latent(z)[:, None] + self.of_step.weight[step]
+        states, last = self.recurrent(functional.relu(seen), before)
+        return states, last
+
+    def _row_scores(self, states: Tensor, heard: Tensor, z: Tensor, semitones: Tensor, step: slice) -> Tensor:
+        """Scores [n, steps, 97] of each row and of stopping in an empty column; heard: [n, 96, steps, kernels]."""
+        own_rows = self.register_rows(torch.arange(SIDE) + semitones[:, None] + FARTHEST)
+        rows = torch.einsum("nrk,ntk->ntr", own_rows, self.register_gates(states))
+        rows = rows + (heard * self.gates(states)[:, None]).sum(3).transpose(1, 2)
+        sketch = self.sketch(z)
+        rows = rows + self.sketch_weights[0] * sketch[:, None, :SIDE]
+        stop = -self.sketch_weights[1] * sketch[:, SIDE:][:, step, None]
+        scores: Tensor = self.rows(states)
+        return scores + torch.cat([rows, stop], 2)
+
+    def _harmonies(self) -> Tensor:
+        """[96, harmonies * 96]: from each row struck, to each row below it."""
+        kernels = functional.embedding(self._interval, self.harmony) * self._below[..., None]
+        return kernels.transpose(1, 2).flatten(1)
+
+    def _harmony_scores(self, harmonies: Tensor, states: Tensor, chosen: Tensor) -> Tensor:
+        """What a column's notes so far, chosen [m, 96], add to the scores [m, 97]; states: [m, state]."""
+        seen = (chosen @ harmonies).view(len(chosen), -1, SIDE)
+        rows = (seen * (1 + self.harmony_gates(states))[:, :, None]).sum(1)
+        count = chosen.sum(1).long().clamp(max=MOST_STRUCK)
+        return torch.cat([rows, self.stop_after(count)], 1)
+
+    def _length_scores(self, states: Tensor, heard: Tensor, row: Tensor, last: Tensor) -> Tensor:
+        """Scores [m, 96] of lengths 1..96 of notes at `row`, after a note of length `last` (0: none) in the column."""
+        seen = self.state_length(torch.cat([states, heard], 1))
+        scores: Tensor = self.length(functional.relu(seen + self.row_length(row) + self.last_length(last)))
+        return scores
+
+    def nats(self, notes: Notes, z: Tensor, semitones: Tensor) -> Tensor:
+        """-log p(windows | z) in nats, summed over the n windows whose notes they are; z: [n, latent].
+
+        semitones: how far each window was transposed, int64 [n], so that it is learnt in its own register too.
+        """
+        states, heard, first = self._scores_of_empty_columns(notes, z, semitones)
+        spot = notes.window * SIDE + notes.step
+        same = functional.pad(spot[1:] == spot[:-1], (0, 1))  # is the next note in the same column?
+        # A decision in each still empty column, then one after each note.
+        begins = notes.struck.transpose(1, 2).flatten(0, 1)
+        target = torch.where(begins.any(1), begins.argmax(1), STOP)
+        total = functional.cross_entropy(first, target, reduction="sum")
+        if len(spot) == 0:
+            return total
+        # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
+        of_notes = functional.embedding(spot, states.flatten(0, 1))
+        so_far = torch.arange(SIDE) <= notes.row[:, None]
+        scores = functional.embedding(spot, first) + self._harmony_scores(
+            self._harmonies(), of_notes, begins[spot] * so_far
+        )
+        scores = scores.masked_fill(functional.pad(so_far, (0, 1)), -torch.inf)
+        target = torch.where(same, notes.row.roll(-1), STOP)
+        total = total + functional.cross_entropy(scores, target, reduction="sum")
+        last = torch.where(same, notes.length, 0).roll(1)
+        near = heard[notes.window, notes.row, notes.step]
+        lengths = self._length_scores(of_notes, near, notes.row, last).log_softmax(1)
+        exactly = lengths.gather(1, notes.length[:, None] - 1)[:, 0]
+        # A note that reaches the window's end lasts at least so long: the sum over all longer ones.
+        longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
+        return total - torch.where(notes.step + notes.length == SIDE, longer, exactly).sum()
+
+    def _scores_of_empty_columns(self, notes: Notes, z: Tensor, semitones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        keep = functional.dropout(torch.ones(len(z), SIDE, 1), self.dropout, self.training)
+        far = [_later(notes.struck, 1), notes.held, *(_later(notes.struck, lag) for lag in FAR_LAGS)]
+        past = torch.cat(far, 1).transpose(1, 2) * keep
+        states, _ = self._states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
+        lit_before = _later(notes.struck + notes.held, 1)
+        near = torch.stack([notes.held, lit_before, *(_later(notes.struck, lag) for lag in NEAR_LAGS)], 3)
+        heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
+        scores = self._row_scores(states, heard, z, semitones, slice(0, SIDE))
+        scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
+        return states, heard, scores.flatten(0, 1)
+
+    def write(self, z: Tensor, threshold: float) -> Tensor:
+        """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]).
+
+        The dice of a window are cast from its own z, so the same z writes the same window; call it on a float64 copy
+        of the decoder, so that the last bits, which depend on how many are written at once, decide nothing.
+        Stopping's odds are multiplied by the threshold's, so that 0.5 writes as learnt and a higher one writes less.
+        """
+        n = len(z)
+        dice = torch.from_numpy(np.stack([_dice(row) for row in z.numpy()], axis=1))
+        z = z.to(self.rows.weight.dtype)
+        # By step first, so that one step is one block of memory. Before the window nothing sounds.
+        struck = z.new_zeros(SIDE + MOST_AGO, n, SIDE)
+        lit = z.new_zeros(SIDE + 1, n, SIDE)
+        left = torch.zeros(n, SIDE, dtype=torch.int64)  # steps that a sounding note still has
+        harmonies = self._harmonies()
+        untransposed = torch.zeros(n, dtype=torch.int64)
+        state = self.first_state(z).tanh()[None]
+        reluctance = math.log(threshold / (1 - threshold))
+        for step in range(SIDE):
+            ago = {lag: struck[MOST_AGO + step - lag] for lag in NEAR_LAGS}
+            held = (left > 0).to(z.dtype)
+            past = torch.cat([ago[1], held, *(ago[lag] for lag in FAR_LAGS)], 1)[:, None]
+            states, state = self._states(past, z, slice(step, step + 1), state)
+            heard = self._hear(torch.stack([held, lit[step], *ago.values()], 1))
+            scores = self._row_scores(states, heard[:, :, None], z, untransposed, slice(step, step + 1))[:, 0]
+            scores = scores.masked_fill(functional.pad(lit[step], (0, 1)) > 0, -torch.inf)
+            scores[:, STOP] += reluctance
+            self._write_column(harmonies, dice[step], states[:, 0], heard, scores, struck[MOST_AGO + step], left)
+            lit[step + 1] = left > 0
+            left = (left - 1).clamp(min=0)
+        return lit[1:].permute(1, 2, 0).to(torch.uint8)
+
+    def _hear(self, near: Tensor) -> Tensor:
+        """What self.near makes of planes [n, planes, 96] of one step, [n, 96, kernels]; visits lit rows only."""
+        window, plane, row = near.nonzero(as_tuple=True)
+        reach = 2 * SPAN + 1
+        kernels = self.near.weight[..., 0].permute(1, 2, 0).flip(1)  # [planes, reach, kernels]
+        heard = near.new_zeros(len(near) * (SIDE + 2 * SPAN), kernels.shape[2])
+        place = (window * (SIDE + 2 * SPAN) + row)[:, None] + torch.arange(reach)
+        heard.index_add_(0, place.flatten(), kernels[plane].flatten(0, 1))
+        bias = self.near.bias if self.near.bias is not None else 0.0
+        return heard.view(len(near), SIDE + 2 * SPAN, -1)[:, SPAN:-SPAN] + bias
+
+    def _write_column(
+        self,
+        harmonies: Tensor,
+        dice: Tensor,
+        states: Tensor,
+        heard: Tensor,
+        scores: Tensor,
+        struck: Tensor,
+        left: Tensor,
+    ) -> None:
+        """Strike the notes of one column of all windows: marks struck [n, 96] and puts their lengths into left."""
+        at = torch.arange(len(states))
+        last = torch.zeros(len(states), dtype=torch.int64)
+        now = scores
+        for turn in range(MOST_STRUCK):
+            row = _cast(now, dice[at, turn, 0])
+            going = row < STOP
+            if not going.any():
+                return
+            at, row, last = at[going], row[going], last[going]
+            last = 1 + _cast(self._length_scores(states[at], heard[at, row], row, last), dice[at, turn, 1])
+            struck[at, row] = 1
+            left[at, row] = last
+            now = scores[at] + self._harmony_scores(harmonies, states[at], struck[at])
+            now = now.masked_fill(functional.pad(torch.arange(SIDE) <= row[:, None], (0, 1)), -torch.inf)
+
+
+def _later(planes: Tensor, steps: int) -> Tensor:
+    """Planes [n, 96, 96] moved later by `steps`: what was there so many steps ago."""
+    return functional.pad(planes, (steps, 0))[:, :, :SIDE]
+
+
+def _dice(z: np.ndarray) -> np.ndarray:
+    """Uniform numbers [96, MOST_STRUCK, 2] that belong to one position."""
+    key = np.frombuffer(hashlib.blake2b(z.astype("<f4").tobytes(), digest_size=16).digest(), dtype="<u8")
+    return np.random.Generator(np.random.Philox(key=key)).random((SIDE, MOST_STRUCK, 2))
+
+
+def _cast(scores: Tensor, dice: Tensor) -> Tensor:
+    """A choice for each row of scores [m, k], by the inverse of its cumulated probabilities at dice [m] in 0..1."""
+    sums = scores.softmax(1).cumsum(1)
+    choice = (sums <= dice[:, None] * sums[:, -1:]).sum(1)
+    return choice.clamp(max=scores.shape[1] - 1)

@@ -1,0 +1,72 @@
+"""Families by name: make a learner, save the generating half of one, load it to play."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from pianola.models import gan, vae
+from pianola.models.base import Facts, Generator, Learner
+from pianola.models.presets import RunOptions, find_preset
+
+FORMAT = "pianola-generator-1"
+METADATA = "pianola"
+
+_LEARNERS: dict[str, Callable[..., Learner[Any]]] = {"vae": vae.VaeLearner, "gan": gan.GanLearner}
+_GENERATORS: dict[str, Callable[[str, Mapping[str, Tensor], Facts, int], Generator]] = {
+    "vae": vae.build_generator,
+    "gan": gan.build_generator,
+}
+
+
+class NotAGenerator(ValueError):
+    """Bytes that are not a generating half saved by `save_generator`; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this is not a saved generator: {reason}")
+
+
+def create_learner(family: str, preset: str, options: RunOptions, seed: int, density: float) -> Learner[Any]:
+    """A new learner with its first weights drawn from `seed`; density: lit share of the training windows.
+
+    Raises BadRunOptions for a family or preset that does not exist.
+    """
+    record = find_preset(family, preset)
+    return _LEARNERS[family](record, options, seed, density)
+
+
+def save_generator(learner: Learner[Any], lowest_pitch: int) -> bytes:
+    """The generating half as safetensors, with all that `load_generator` needs in its metadata.
+
+    lowest_pitch: MIDI pitch of row 95 in the dataset's windows.
+    """
+    identity = {
+        "format": FORMAT,
+        "family": learner.preset.family,
+        "preset": learner.preset.name,
+        "lowest_pitch": lowest_pitch,
+        "facts": learner.generator_facts(),
+    }
+    # One name: safetensors writes several in an order of chance, and the same generator would get two digests.
+    metadata = {METADATA: json.dumps(identity, sort_keys=True)}
+    return safetensors.torch.save(learner.generator_tensors(), metadata)
+
+
+def load_generator(data: bytes) -> Generator:
+    """The generator that `save_generator` saved. Raises NotAGenerator."""
+    try:
+        size = int.from_bytes(data[:8], "little")
+        identity = json.loads(json.loads(data[8 : 8 + size]).get("__metadata__", {}).get(METADATA, "{}"))
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError) as bad:
+        raise NotAGenerator(f"it does not read as safetensors ({bad})") from bad
+    if identity.get("format") != FORMAT:
+        raise NotAGenerator(f"its format is {identity.get('format')!r}, not {FORMAT!r}")
+    build = _GENERATORS[identity["family"]]
+    return build(identity["preset"], tensors, identity["facts"], identity["lowest_pitch"])

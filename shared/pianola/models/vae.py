@@ -1,0 +1,314 @@
+"""The `vae` family: variational autoencoders (Kingma and Welling, 2014)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pianola.models.augmentation import transpose
+from pianola.models.base import (
+    PIXELS,
+    SIDE,
+    Facts,
+    Floats,
+    Generator,
+    Learner,
+    PixelGenerator,
+    Trainee,
+    Windows,
+    load_plain,
+    match_density,
+    noise_of,
+    plain,
+    seeded_build,
+)
+from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.presets import Preset, VaeOptions
+
+# Samples that choosing a threshold listens to.
+AUDITION = 48
+SKETCH_WEIGHT = 0.5
+LARGEST_LOG = 10.0
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Means over a batch, in nats per window. kl: of the posterior from the standard normal, summed over dimensions.
+
+    sketch: the error of a rough outline told from the position alone, for networks that learn one.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    sketch: Tensor | float = 0.0
+
+    def total(self, options: VaeOptions, kl_weight: float, free_bits: float) -> Tensor:
+        """The bound in the units optimised: reconstruction per window or per pixel, plus the weighted KL.
+
+        Free bits for the whole window (Roberts et al., MusicVAE, 2018): up to there, the KL costs the same.
+        """
+        reconstruction = self.reconstruction if options.loss == "sum" else self.reconstruction / PIXELS
+        return reconstruction + kl_weight * self.kl.clamp(min=free_bits)
+
+
+class VaeNetwork(nn.Module):
+    """An encoder to a Gaussian over positions, and a likelihood of windows at a position."""
+
+    latent: int
+
+    @abstractmethod
+    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96]."""
+
+    @abstractmethod
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+        """semitones: how far each window was transposed, int64 [n]; noise: standard normal [n, latent]."""
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL of Gaussians [n, latent] from the standard normal, in nats: the mean over n of the sum over dimensions."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+class ThesisNetwork(VaeNetwork):
+    """Four convolutions, dense 32, a 2-D latent, and back: the thesis, section 3.2.1."""
+
+    def __init__(self, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(64, 64, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(64, 64, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(64 * 48 * 48, hidden),
+            nn.ReLU(inplace=True),
+        )
+        self.mean = nn.Linear(hidden, latent)
+        self.log_variance = nn.Linear(hidden, latent)
+        self.decoder = ThesisDecoder(latent)
+
+    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """See VaeNetwork."""
+        hidden = self.encoder(windows)
+        return self.mean(hidden), self.log_variance(hidden)
+
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+        """See VaeNetwork; it does not use how far a window was transposed."""
+        mean, log_variance = self.posterior(windows)
+        logits = self.decoder(mean + noise * (0.5 * log_variance).exp())
+        nats = functional.binary_cross_entropy_with_logits(logits, windows, reduction="sum")
+        return Losses(nats / len(windows), divergence(mean, log_variance))
+
+
+class ThesisDecoder(nn.Module):
+    """z [n, latent] -> logits [n, 1, 96, 96]."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(latent, 64 * 48 * 48)
+        self.paint = nn.Sequential(
+            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 1, 3, padding=1),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """See the class."""
+        hidden = self.expand(z).relu_().view(-1, 64, 48, 48)
+        logits: Tensor = self.paint(hidden.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+class NoteNetwork(VaeNetwork):
+    """Convolutions down to octaves x beats, and a decoder that writes notes."""
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        latent: int,
+        channels: list[int],
+        hidden: int,
+        state: int,
+        kernels: int,
+        harmonies: int,
+        registers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.latent = latent
+        self.encoder = nn.Sequential(
+            nn.Conv2d(2, channels[0], (12, 6), stride=4, padding=(4, 1)),  # 24 thirds of octaves x 24 thirds of beats
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels[0], channels[1], (5, 5), stride=3, padding=1),  # 8 octaves x 8 beats
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+        )
+        self.dense = nn.Sequential(
+            nn.LayerNorm(channels[1] * 64 + 2 * SIDE), nn.Linear(channels[1] * 64 + 2 * SIDE, hidden), nn.ReLU()
+        )
+        self.mean = nn.Linear(hidden, latent)
+        self.log_variance = nn.Linear(hidden, latent)
+        self.decoder = NoteDecoder(latent, state, kernels, harmonies, registers, dropout)
+        # Where the data lies in the latent space: a Gaussian fitted to it, from which positions are drawn.
+        self.register_buffer("centre", torch.zeros(latent))
+        self.register_buffer("spread", torch.eye(latent))
+
+    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """See VaeNetwork."""
+        return self._posterior(windows, Notes.of(windows[:, 0]))
+
+    def _posterior(self, windows: Tensor, notes: Notes) -> tuple[Tensor, Tensor]:
+        seen = self.encoder(torch.stack([notes.struck, notes.held], 1))
+        hidden = self.dense(torch.cat([seen, outline(windows[:, 0], notes)], 1))
+        return self.mean(hidden), self.log_variance(hidden).clamp(-LARGEST_LOG, LARGEST_LOG)
+
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+        """See VaeNetwork.
+
+        Telling the outline from the position alone keeps the decoder from doing without positions (the bag-of-words
+        loss of Zhao et al., 2017).
+        """
+        notes = Notes.of(windows[:, 0])
+        mean, log_variance = self._posterior(windows, notes)
+        z = mean + noise * (0.5 * log_variance).exp()
+        nats = self.decoder.nats(notes, z, semitones)
+        sketch = functional.binary_cross_entropy_with_logits(
+            self.decoder.sketch(z), outline(windows[:, 0], notes), reduction="sum"
+        )
+        return Losses(nats / len(windows), divergence(mean, log_variance), sketch / len(windows))
+
+
+def outline(windows: Tensor, notes: Notes) -> Tensor:
+    """Which rows ever sound, and at which steps a note begins: [n, 192] of 0 and 1."""
+    return torch.cat([windows.amax(2), notes.struck.amax(1)], 1)
+
+
+class NoteGenerator(Generator):
+    """Draws positions from the Gaussian fitted to the data's and lets the decoder write notes there."""
+
+    def __init__(self, decoder: NoteDecoder, centre: Tensor, spread: Tensor, **identity: Any) -> None:
+        super().__init__(**identity)
+        self.latent_size = len(centre)
+        self._decoder = decoder.double().eval()
+        self._centre = centre.double().numpy()
+        self._spread = spread.double().numpy()
+
+    def draw(self, seed: int, index: int) -> Floats:
+        """See Generator."""
+        normal = noise_of(seed, index).standard_normal(self.latent_size)
+        return (self._centre + self._spread @ normal).astype(np.float32)
+
+    def _windows(self, z: Floats, threshold: float) -> Windows:
+        parts = [self._decoder.write(part, threshold).numpy() for part in torch.split(torch.from_numpy(z), 64)]
+        return np.concatenate(parts)
+
+
+def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lowest_pitch: int) -> Generator:
+    """The generating half from what a VaeLearner's generator_tensors and generator_facts gave."""
+    sizes = facts["network"]
+    identity = {"family": "vae", "preset": preset, "lowest_pitch": lowest_pitch, "facts": facts}
+    if preset == "thesis":
+        thesis = ThesisDecoder(sizes["latent"])
+        load_plain(thesis, tensors, "decoder.")
+        return PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
+    of_notes = ("latent", "state", "kernels", "harmonies", "registers", "dropout")
+    notes = NoteDecoder(**{key: sizes[key] for key in of_notes})
+    load_plain(notes, tensors, "decoder.")
+    return NoteGenerator(notes, tensors["centre"], tensors["spread"], **identity)
+
+
+class VaeLearner(Learner[VaeOptions]):
+    """Trains either network; they differ in their losses and in how positions are drawn."""
+
+    def __init__(self, preset: Preset, options: VaeOptions, seed: int, density: float) -> None:
+        super().__init__(preset, options, seed, density)
+        kind: type[VaeNetwork] = ThesisNetwork if preset.name == "thesis" else NoteNetwork
+        network = seeded_build(seed, kind, preset.network)
+        if isinstance(network, NoteNetwork):
+            network.decoder.expect(density)
+        self._trainee = Trainee("vae", network, options)
+
+    @property
+    def trainees(self) -> tuple[Trainee[VaeNetwork], ...]:
+        """See Learner."""
+        return (self._trainee,)
+
+    def step(self, batch: Tensor, progress: float) -> dict[str, float]:
+        """See Learner. Metrics: train_loss, train_reconstruction, train_kl."""
+        network = self._trainee.network.train()
+        windows, semitones = transpose(batch, self.options.transpose_down, self.options.transpose_up)
+        losses = network.losses(windows, semitones, torch.randn(len(batch), network.latent))
+        warmup = self.options.kl_warmup_steps
+        kl_weight = self.options.kl_weight * (min(1.0, self.steps_taken / warmup) if warmup else 1.0)
+        loss = losses.total(self.options, kl_weight, self.options.free_bits)
+        self._trainee.update(loss + SKETCH_WEIGHT * losses.sketch, self.steps_taken, progress)
+        self.steps_taken += 1
+        return {
+            "train_loss": loss.item(),
+            "train_reconstruction": losses.reconstruction.item(),
+            "train_kl": losses.kl.item(),
+        }
+
+    def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
+        """See Learner. validation_loss, validation_reconstruction, validation_kl, validation_pixel_loss."""
+        network = self._trainee.average.eval()
+        same_noise = torch.Generator().manual_seed(self.seed)
+        windows, reconstruction, kl = 0, 0.0, 0.0
+        with torch.inference_mode():
+            for batch in batches:
+                noise = torch.randn(len(batch), network.latent, generator=same_noise)
+                losses = network.losses(batch, torch.zeros(len(batch), dtype=torch.int64), noise)
+                windows += len(batch)
+                reconstruction += losses.reconstruction.item() * len(batch)
+                kl += losses.kl.item() * len(batch)
+        if windows == 0:
+            return {}
+        mean = Losses(torch.tensor(reconstruction / windows), torch.tensor(kl / windows))
+        return {
+            "validation_loss": mean.total(self.options, self.options.kl_weight, 0.0).item(),
+            "validation_reconstruction": reconstruction / windows,
+            "validation_kl": kl / windows,
+            "validation_pixel_loss": reconstruction / windows / PIXELS,
+        }
+
+    def encode(self, batch: Tensor) -> Floats:
+        """See Learner: the means of the posteriors."""
+        with torch.inference_mode():
+            return self._trainee.average.eval().posterior(batch)[0].numpy()
+
+    def calibrate(self, batches: Iterable[Tensor]) -> None:
+        """See Learner. The thesis's network needs nothing: its positions and its threshold, 0.5, are given."""
+        network = self._trainee.average.eval()
+        if not isinstance(network, NoteNetwork):
+            return
+        with torch.inference_mode():
+            found = [(*network.posterior(batch), batch.mean(dtype=torch.float64)) for batch in batches]
+            means = torch.cat([mean for mean, _, _ in found]).double()
+            variance = torch.cat([log_variance for _, log_variance, _ in found]).double().exp().mean(0)
+            covariance = torch.cov(means.T, correction=0) + variance.diag()
+            network.centre.copy_(means.mean(0))
+            network.spread.copy_(torch.linalg.cholesky(covariance))
+        goal = float(torch.stack([density for _, _, density in found]).mean())
+        player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
+        self.threshold = match_density(player, np.stack([player.draw(self.seed, i) for i in range(AUDITION)]), goal)
+
+    def generator_tensors(self) -> dict[str, Tensor]:
+        """See Learner."""
+        half = ("decoder.", "centre", "spread")
+        found = self._trainee.average.state_dict()
+        return {key: plain(value) for key, value in found.items() if key.startswith(half)}

@@ -1,0 +1,190 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pianola.models.base import Learner
+from pianola.models.presets import PRESETS, resolve
+from pianola.models.registry import create_learner
+
+from .music import batch
+
+ALL = [(family, preset) for family in PRESETS for preset in PRESETS[family]]
+METRICS = {
+    "vae": {"train_loss", "train_reconstruction", "train_kl"},
+    "gan": {"generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake", "density"},
+}
+WINDOWS = batch(2)
+HELD_OUT_METRICS = {
+    "vae": {"validation_loss", "validation_reconstruction", "validation_kl", "validation_pixel_loss"},
+    "gan": {"validation_accuracy_real"},
+}
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As a worker has by default; an order of sums that depends on threads would show."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def learner(family: str, preset: str, seed: int = 0, **overrides: object) -> Learner[Any]:
+    return create_learner(family, preset, resolve(family, preset, overrides), seed, float(WINDOWS.mean()))
+
+
+def train(one: Learner[Any], steps: range) -> list[dict[str, float]]:
+    """As the trainer does: torch's generator is seeded for every step."""
+    measured = []
+    for step in steps:
+        torch.manual_seed(1000 + step)
+        measured.append(one.step(WINDOWS, step / 6))
+    return measured
+
+
+def saved(one: Learner[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Through bytes, as a checkpoint goes."""
+    data = safetensors.torch.save(one.tensors(), {"facts": json.dumps(one.facts())})
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return safetensors.torch.load(data), json.loads(header["__metadata__"]["facts"])
+
+
+def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
+    assert left.keys() == right.keys()
+    assert [name for name in left if not torch.equal(left[name], right[name])] == []
+
+
+@pytest.mark.parametrize(("family", "preset"), ALL)
+def test_a_restored_learner_goes_on_bit_for_bit(family: str, preset: str) -> None:
+    straight = learner(family, preset)
+    measured = train(straight, range(6))
+
+    first = learner(family, preset)
+    train(first, range(3))
+    first.calibrate([WINDOWS])
+    tensors, facts = saved(first)
+    second = learner(family, preset)
+    train(second, range(10, 12))
+    second.restore(tensors, facts)
+    assert_same(second.tensors(), tensors)
+    assert second.facts() == facts
+    torch.rand(17)  # what was drawn between is no matter
+    assert train(second, range(3, 6)) == measured[3:]
+
+    second.calibrate([WINDOWS])
+    straight.calibrate([WINDOWS])
+    assert_same(second.tensors(), straight.tensors())
+    assert second.facts() == straight.facts()
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("family", list(PRESETS))
+def test_more_threads_are_as_exact(family: str) -> None:
+    one, other = learner(family, "default"), learner(family, "default")
+    assert train(one, range(2)) == train(other, range(2))
+    assert_same(one.tensors(), other.tensors())
+
+
+@pytest.mark.parametrize(("family", "preset"), ALL)
+def test_a_new_learner_can_be_saved_and_restored(family: str, preset: str) -> None:
+    one = learner(family, preset)
+    other = learner(family, preset, seed=1)
+    other.restore(*saved(one))
+    assert train(one, range(1)) == train(other, range(1))
+    assert_same(one.tensors(), other.tensors())
+
+
+@pytest.mark.parametrize(("family", "preset"), ALL)
+def test_the_first_weights_come_from_the_seed_alone(family: str, preset: str) -> None:
+    one = learner(family, preset, seed=5).tensors()
+    torch.manual_seed(77)
+    drawn = torch.rand(1)
+    torch.manual_seed(77)
+    assert_same(one, learner(family, preset, seed=5).tensors())
+    assert torch.equal(drawn, torch.rand(1)), "making a learner must leave torch's generator alone"
+    other = learner(family, preset, seed=6).tensors()
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(("family", "preset"), ALL)
+def test_metrics_have_their_names_and_are_numbers(family: str, preset: str) -> None:
+    one = learner(family, preset)
+    [measured] = train(one, range(1))
+    assert set(measured) == METRICS[family]
+    held_out = one.validate([batch(4), batch(2)])
+    assert set(held_out) == HELD_OUT_METRICS[family]
+    assert np.isfinite([*measured.values(), *held_out.values()]).all()
+    assert one.validate([batch(4), batch(2)]) == held_out
+    assert one.validate([]) == {}
+
+
+@pytest.mark.parametrize("preset", ["thesis", "default"])
+def test_a_vae_learns_the_windows_it_sees(preset: str) -> None:
+    one = learner("vae", preset, transpose_down=0, transpose_up=0, warmup_steps=0, free_bits=0.0)
+    measured = train(one, range(12))
+    assert measured[-1]["train_loss"] < 0.9 * measured[0]["train_loss"]
+
+
+@pytest.mark.parametrize("preset", ["thesis", "default"])
+def test_a_discriminator_learns_to_tell_data_from_its_generator(preset: str) -> None:
+    one = learner("gan", preset, discriminator_steps=100, gradient_penalty=0.0)
+    measured = train(one, range(20))
+    assert measured[-1]["discriminator_loss"] < 0.8 * measured[0]["discriminator_loss"]
+    assert measured[-1]["accuracy_real"] == measured[-1]["accuracy_fake"] == 1.0
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "hinge"])
+def test_a_generator_moves_towards_what_the_discriminator_takes_for_real(loss: str) -> None:
+    one = learner("gan", "default", discriminator_steps=1, loss=loss, learning_rate=1e-3)
+    before = one.generator_tensors()
+    train(one, range(2))
+    after = one.generator_tensors()
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+def test_a_vaes_measures_are_nats_whatever_is_optimised() -> None:
+    summed = learner("vae", "thesis", loss="sum", kl_weight=1.0).validate([batch(4)])
+    mean = learner("vae", "thesis").validate([batch(4)])
+    assert summed["validation_reconstruction"] == mean["validation_reconstruction"]
+    assert summed["validation_kl"] == mean["validation_kl"]
+    assert summed["validation_loss"] == pytest.approx(mean["validation_reconstruction"] + mean["validation_kl"])
+    assert mean["validation_pixel_loss"] == pytest.approx(mean["validation_reconstruction"] / 9216)
+    assert mean["validation_loss"] == pytest.approx(mean["validation_pixel_loss"] + 5e-4 * mean["validation_kl"])
+
+
+def test_free_bits_cost_the_same_and_more_bits_cost_more() -> None:
+    [kept] = train(learner("vae", "default", free_bits=90.0, kl_warmup_steps=0), range(1))
+    assert kept["train_kl"] < 90
+    assert kept["train_loss"] == pytest.approx(kept["train_reconstruction"] + 90, rel=1e-5)
+    [warming] = train(learner("vae", "default", free_bits=90.0, kl_warmup_steps=10), range(1))
+    assert warming["train_loss"] == pytest.approx(warming["train_reconstruction"], rel=1e-5)
+
+
+def test_a_schedule_and_a_warm_up_set_the_size_of_a_step() -> None:
+    def moved(progress: float, **overrides: Any) -> float:
+        one = learner("vae", "thesis", **overrides)
+        before = one.tensors()["vae.network.mean.weight"]
+        torch.manual_seed(0)
+        one.step(batch(4), progress)
+        return float((one.tensors()["vae.network.mean.weight"] - before).abs().max())
+
+    whole = moved(0.0)
+    assert moved(0.5, schedule="cosine") == pytest.approx(whole / 2, rel=1e-2)
+    assert moved(1.0, schedule="cosine") == pytest.approx(0, abs=1e-9)
+    assert moved(0.9) == pytest.approx(whole, rel=1e-6)
+    assert moved(0.0, warmup_steps=10) == pytest.approx(whole / 10, rel=1e-2)
+
+
+def test_only_a_vae_knows_where_windows_lie() -> None:
+    for preset, size in (("thesis", 2), ("default", 32)):
+        places = learner("vae", preset).encode(batch(3))
+        assert places is not None
+        assert places.shape == (3, size)
+        assert places.dtype == np.float32
+    assert learner("gan", "thesis").encode(batch(3)) is None

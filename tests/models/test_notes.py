@@ -1,0 +1,147 @@
+"""The decoder that writes notes, and the voices."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.voices import Choir, sing
+
+from .music import CHORDS, LOWEST_PITCH, SCALE, Note, window
+
+
+def decoder(seed: int = 0) -> NoteDecoder:
+    torch.manual_seed(seed)
+    network = NoteDecoder(latent=4, state=32, kernels=4, harmonies=2, registers=2, dropout=0.0)
+    network.expect(0.02)
+    return network
+
+
+def heard(notes: Notes) -> set[Note]:
+    listed = zip(notes.row.tolist(), notes.step.tolist(), notes.length.tolist(), strict=True)
+    return {(LOWEST_PITCH + 95 - row, step, length) for row, step, length in listed}
+
+
+def test_the_notes_of_a_window_are_those_it_was_made_of() -> None:
+    music = {*CHORDS, (72, 0, 96), (80, 95, 1), (81, 10, 1), (81, 12, 5)}
+    notes = Notes.of(window(*music)[None])
+    assert heard(notes) == music
+    assert torch.equal(notes.struck + notes.held, window(*music)[None])
+
+
+def test_the_likelihood_of_a_window_does_not_depend_on_others() -> None:
+    network = decoder()
+    windows, z = torch.stack([window(*SCALE), window(*CHORDS)]), torch.randn(2, 4)
+    semitones = torch.tensor([0, 3])
+    with torch.no_grad():
+        together = network.nats(Notes.of(windows), z, semitones)
+        alone = sum(network.nats(Notes.of(windows[i : i + 1]), z[i : i + 1], semitones[i : i + 1]) for i in (0, 1))
+        silence = network.nats(Notes.of(torch.zeros(1, 96, 96)), z[:1], semitones[:1])
+    assert together.item() == pytest.approx(float(alone), rel=1e-5)
+    assert 0 < silence.item() < together.item()
+
+
+def test_the_chances_of_all_ways_to_go_on_add_up_to_one() -> None:
+    """All windows that are alike but for the last column: nothing is struck there, or any of the rows that may be."""
+    network = decoder()
+    with torch.no_grad():
+        network.stop_after.weight[1:] = 100  # one note in a column is enough here
+    before = ((60, 90, 5), (64, 94, 1))
+    free = [pitch for pitch in range(17, 113) if pitch not in (60, 64)]
+    windows = [window(*before)] + [window(*before, (pitch, 95, 1)) for pitch in free]
+    with torch.no_grad():
+        z, semitones = torch.zeros(1, 4), torch.zeros(1, dtype=torch.int64)
+        nats = torch.stack([network.nats(Notes.of(one[None]), z, semitones) for one in windows]).double()
+    assert (-nats).exp().sum().item() == pytest.approx(_chance_before_last_column(network, before), rel=1e-4)
+
+
+def _chance_before_last_column(network: NoteDecoder, notes: tuple[Note, ...]) -> float:
+    with torch.no_grad():
+        listed = Notes.of(window(*notes)[None])
+        _, _, scores = network._scores_of_empty_columns(listed, torch.zeros(1, 4), torch.zeros(1, dtype=torch.int64))
+        stop = scores.log_softmax(1)[95, 96]
+        whole = network.nats(listed, torch.zeros(1, 4), torch.zeros(1, dtype=torch.int64))
+    return float((-(whole + stop).double()).exp())
+
+
+def test_what_is_learnt_by_heart_is_written_so() -> None:
+    """Training sees all steps at once, writing takes one by one: only if both agree does the music come out."""
+    music = torch.stack([window(*SCALE, *CHORDS), window(*((pitch + 7, start, 5) for pitch, start, _ in SCALE))])
+    network, z = decoder(), torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]])
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    semitones = torch.zeros(2, dtype=torch.int64)
+    for _ in range(80):
+        loss = network.nats(Notes.of(music), z, semitones)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    assert loss.item() < 2
+    with torch.inference_mode():
+        written = copy.deepcopy(network).double().eval().write(z, 0.5)
+    assert torch.equal(written.float(), music)
+
+
+def test_written_windows_are_possible_ones() -> None:
+    network = decoder(4)
+    z = torch.randn(3, 4)
+    with torch.inference_mode():
+        written = copy.deepcopy(network).double().eval().write(z, 0.5)
+        nats = network.nats(Notes.of(written.float()), z, torch.zeros(3, dtype=torch.int64))
+    assert torch.isfinite(nats)
+
+
+def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
+    network = decoder().double()
+    near = (torch.rand(3, 13, 96) < 0.05).double()
+    with torch.no_grad():
+        expected = network.near(near[..., None])[..., 0].transpose(1, 2)
+        torch.testing.assert_close(network._hear(near), expected)
+
+
+def sung_step_by_step(strike: Tensor, hold: Tensor, pitch: Tensor) -> Tensor:
+    """The same as Sing, written plainly, with straight-through decisions that autograd follows by itself."""
+
+    def through(hard: Tensor, soft: Tensor) -> Tensor:
+        return hard + soft - soft.detach()
+
+    struck = through((strike > 0).to(strike.dtype), strike.sigmoid())[:, :, None]
+    held = through((hold > 0).to(hold.dtype), hold.sigmoid())[:, :, None]
+    likely = pitch.softmax(2)
+    chosen = through(torch.zeros_like(likely).scatter(2, likely.argmax(2, keepdim=True), 1.0), likely)
+    sounding, rolls = torch.zeros_like(likely[..., 0]), []
+    for step in range(96):
+        s, h = struck[..., step], held[..., step]
+        sounding = s * chosen[..., step] + (1 - s) * h * sounding
+        rolls.append(sounding)
+    return torch.stack(rolls, 3)
+
+
+def test_voices_sing_and_learn_as_the_plain_recursion_does() -> None:
+    torch.manual_seed(0)
+    logits = [torch.randn(2, 3, 96), torch.randn(2, 3, 96), torch.randn(2, 3, 96, 96)]
+    weights = torch.randn(2, 3, 96, 96, dtype=torch.float64)
+    found = []
+    for way in (sing, sung_step_by_step):
+        leaves = [one.double().requires_grad_() for one in logits]
+        rolls = way(*leaves)
+        torch.autograd.backward((rolls * weights).sum())
+        found.append([rolls.detach(), *(leaf.grad for leaf in leaves)])
+    for ours, plain in zip(*found, strict=True):
+        torch.testing.assert_close(ours, plain)
+
+
+def test_a_voice_sings_one_note_at_a_time() -> None:
+    torch.manual_seed(0)
+    rolls = sing(torch.randn(2, 3, 96), torch.randn(2, 3, 96), torch.randn(2, 3, 96, 96))
+    assert set(rolls.sum(2).flatten().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("density", [0.01, 0.04])
+def test_a_new_choir_is_about_as_dense_as_the_data(density: float) -> None:
+    torch.manual_seed(0)
+    choir = Choir(latent=40, local=4, channels=64, voices=6)
+    choir.expect(density)
+    with torch.no_grad():
+        assert 0.4 < choir(torch.randn(32, 40)).mean().item() / density < 2.5
