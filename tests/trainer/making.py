@@ -4,6 +4,7 @@ import atexit
 import functools
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -89,6 +90,11 @@ class System:
             raise AssertionError(f"{error}; it is {run.state} ({run.error})\n{said}") from None
         return self.run(run_id)
 
+    def damage(self, key: str) -> None:
+        """Change one bit of an object."""
+        data = self.store.get(key)
+        self.store.put(key, data[:-1] + bytes([data[-1] ^ 1]))
+
     def left_in_spool(self) -> list[str]:
         return sorted(str(path.relative_to(self.spool)) for path in self.spool.rglob("*") if path.name != "lock")
 
@@ -106,7 +112,7 @@ def system(folder: Path, database_url: str | None = None, **settings: str) -> It
 @contextmanager
 def worker(system: System) -> Iterator["Popen[bytes]"]:
     """A trainer, as `python -m pianola_trainer`."""
-    with servers.process([servers.sys.executable, "-m", "pianola_trainer"], system.environment, system.log) as process:
+    with servers.process([sys.executable, "-m", "pianola_trainer"], system.environment, system.log) as process:
         yield process
 
 

@@ -67,7 +67,7 @@ def test_pictures_and_positions_are_kept(system: System, final: Checkpoint) -> N
 
 
 def test_an_attempt_whose_lease_was_taken_commits_nothing(system: System, dataset: str) -> None:
-    run_id = making.submit(system, dataset, evaluate_every_steps=3)
+    run_id = making.submit(system, dataset, "gan", "default", evaluate_every_steps=3)
     first = making.claim(system, run_id, lease_seconds=0.1)
     with making.attempt(system, run_id, first) as zombie:
         wait_for(lambda: len(system.checkpoints(run_id)) == 1, 60, "a checkpoint")
@@ -102,7 +102,7 @@ def test_a_run_that_died_between_its_last_checkpoint_and_its_success_succeeds(
 def test_an_attempt_goes_on_from_the_newest_checkpoint_that_is_whole(system: System, final: Checkpoint) -> None:
     """Two are damaged, the one before is not: the run ends with the same weights all the same."""
     _, second, third = system.checkpoints(final.run_id)
-    system.store.put(second.key, system.store.get(second.key)[:-1] + b"?")
+    system.damage(second.key)
     system.store.delete(third.key)
     assert again(system, final.run_id) == [(1, 12), (1, 24), (3, 24), (1, 27), (3, 27)]
     newest = system.checkpoints(final.run_id)[-1]
