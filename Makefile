@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DISTRIBUTIONS := shared services/api services/preprocess services/trainer services/sampler cli
-PACKAGES := pianola pianola_api pianola_preprocess pianola_trainer pianola_sampler pianola_cli
+DISTRIBUTIONS := shared http services/api services/preprocess services/trainer services/sampler cli
+PACKAGES := pianola pianola_http pianola_api pianola_preprocess pianola_trainer pianola_sampler pianola_cli
 DATA ?=
 OUT ?= demo-out
 
@@ -15,7 +15,7 @@ $(VENV)/.installed: constraints.txt requirements-dev.txt $(DISTRIBUTIONS:%=%/pyp
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pianola needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt \
-	  -e "shared[models,plots]" $(patsubst %,-e %,$(filter services/%,$(DISTRIBUTIONS))) -e "cli[up,demo]"
+	  -e "shared[models,plots]" $(patsubst %,-e %,$(filter http services/%,$(DISTRIBUTIONS))) -e "cli[up,demo]"
 	touch $@
 
 # Real music -> dataset -> VAE and GAN -> MIDI files and pictures in demo-out/. Your own: make demo DATA=folder

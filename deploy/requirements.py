@@ -1,28 +1,32 @@
-"""Prints the packages by others that a service needs, from its pyproject.toml and that of `pianola`, one a line.
+"""Prints the packages by others that a service needs, from its pyproject.toml and those of our own that it names.
 
-    python requirements.py SHARED_FOLDER SERVICE_FOLDER
+    python requirements.py SERVICE_FOLDER OUR_FOLDER ...
 
-An image installs them before any code of ours is copied, so that a change in our code does not install torch again.
+One a line. An image installs them before any code of ours is copied, so that a change in our code does not install
+torch again.
 """
 
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-OURS = re.compile(r"pianola(?:\[(?P<extras>[\w,\s-]+)\])?$")
+REQUIREMENT = re.compile(r"(?P<name>pianola[\w-]*)(?:\[(?P<extras>[\w,\s-]+)\])?$")
 
 
-def requirements(shared: Path, service: Path) -> list[str]:
-    """The service's own requirements, with `pianola[extras]` replaced by what `pianola` and these extras need."""
-    pianola = _project(shared)
-    wanted = set()
-    for requirement in _project(service)["dependencies"]:
-        if ours := OURS.match(requirement):
-            wanted.update(pianola["dependencies"])
-            for extra in (ours["extras"] or "").replace(" ", "").split(","):
-                wanted.update(pianola["optional-dependencies"][extra] if extra else [])
+def requirements(service: Path, ours: Sequence[Path]) -> list[str]:
+    """What the service needs, with each of `ours` that it names replaced by what that and its named extras need."""
+    projects = {project["name"]: project for project in map(_project, ours)}
+    wanted, left = set(), list(_project(service)["dependencies"])
+    while left:
+        requirement = left.pop()
+        if named := REQUIREMENT.match(requirement):
+            project = projects[named["name"]]
+            left += project["dependencies"]
+            for extra in re.findall(r"[\w-]+", named["extras"] or ""):
+                left += project["optional-dependencies"][extra]
         else:
             wanted.add(requirement)
     return sorted(wanted)
@@ -34,4 +38,5 @@ def _project(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(*requirements(Path(sys.argv[1]), Path(sys.argv[2])), sep="\n")
+    service, *ours = (Path(argument) for argument in sys.argv[1:])
+    print(*requirements(service, ours), sep="\n")

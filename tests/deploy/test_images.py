@@ -63,9 +63,15 @@ def test_it_copies_only_itself_and_what_is_in_the_build_context(dockerfile: Path
         assert not source.startswith("services/") or source.startswith(f"services/{dockerfile.parent.name}/")
 
 
+def ours(service: str) -> list[Path]:
+    """Our distributions that the service's image has besides the service itself, as its Dockerfile copies them."""
+    lines = instructions(ROOT / "services" / service / "Dockerfile")
+    return [ROOT / folder for folder in ("shared", "http") if f"COPY {folder}/ {folder}/" in lines]
+
+
 def requirements(service: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, ROOT / "deploy/requirements.py", ROOT / "shared", ROOT / "services" / service],
+        [sys.executable, ROOT / "deploy/requirements.py", ROOT / "services" / service, *ours(service)],
         capture_output=True,
         text=True,
         check=True,
@@ -80,10 +86,22 @@ def test_only_trainer_and_sampler_have_torch() -> None:
     assert with_plots == {"trainer"}
 
 
+def test_only_services_that_listen_have_a_web_framework() -> None:
+    named = {name: {re.split(r"\W", line)[0] for line in requirements(name)} for name in SERVICES}
+    assert {name for name in SERVICES if named[name] & {"apiflask", "gunicorn"}} == {"api", "sampler"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_installed_is_what_was_copied(service: str) -> None:
+    (install,) = [line for line in instructions(ROOT / "services" / service / "Dockerfile") if "pip wheel" in line]
+    folders = [*(folder.name for folder in ours(service)), f"services/{service}"]
+    assert " ".join(f"./{folder}" for folder in folders) in install
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_requirements_are_all_by_others_and_complete(service: str) -> None:
     listed = requirements(service)
     assert not [line for line in listed if line.startswith("pianola")]
-    for folder in (ROOT / "shared", ROOT / "services" / service):
+    for folder in (*ours(service), ROOT / "services" / service):
         own = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["dependencies"]
         assert {line for line in own if not line.startswith("pianola")} <= set(listed)

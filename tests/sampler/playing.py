@@ -12,8 +12,9 @@ from pianola.models.presets import resolve
 from pianola.objects import LocalStore
 from pianola.records import Records, datasets, leases, models, open_records, runs
 from pianola.settings import SamplerSettings
+from pianola_http.context import EXTENSION
 from pianola_sampler.app import create_app
-from pianola_sampler.context import EXTENSION, Context
+from pianola_sampler.context import Context
 
 LOWEST_PITCH = 17
 _numbers = itertools.count(1)

@@ -13,7 +13,7 @@ import pytest
 import servers
 from flask.testing import FlaskClient
 
-from pianola_sampler import health
+from pianola_http import health
 from pianola_sampler.generators import Generators, Source
 
 from .playing import Stage, context_of

@@ -1,46 +1,36 @@
 """From settings to the application."""
 
-from importlib.metadata import version
 from types import ModuleType
 from typing import Final
 
 from apiflask import APIFlask
 
 from pianola.settings import ApiSettings
-from pianola_api import (
-    datasets,
-    documentation,
-    errors,
-    events,
-    health,
-    keys,
-    lifecycle,
-    models,
-    openapi,
-    page,
-    results,
-    runs,
-)
-from pianola_api.context import EXTENSION, Context
+from pianola_api import datasets, documentation, errors, events, keys, models, openapi, page, results, runs
+from pianola_api.context import Context
+from pianola_http import service
+from pianola_http.context import EXTENSION
+from pianola_http.service import Service
 
 _VERSIONED: Final[tuple[ModuleType, ...]] = (datasets, runs, results, events, models, keys)
-_PLAIN: Final[tuple[ModuleType, ...]] = (health, page, documentation)
+_PLAIN: Final[tuple[ModuleType, ...]] = (page, documentation)
+# The largest JSON request is a run's options: well below a kilobyte.
+_JSON_BYTES: Final = 2**20
 
 
 def create_app(settings: ApiSettings) -> APIFlask:
     """The api as a WSGI application. Nothing connects until a request needs it."""
-    app = APIFlask(
-        "pianola_api",
+    api = Service(
+        name="api",
         title="Pianola",
-        version=version("pianola-api"),
-        docs_path=None,
-        docs_oauth2_redirect_path=None,
-        static_folder=None,  # type: ignore[arg-type]  # Flask itself takes None: no /static
+        description=openapi.DESCRIPTION,
+        listing="/docs",
+        json_bytes=_JSON_BYTES,
+        problems=errors.KINDS,
+        complete=openapi.complete,
+        uploads={"datasets.add_files": settings.max_upload_bytes},
     )
-    app.extensions[EXTENSION] = Context(settings)
-    lifecycle.register(app)
-    errors.register(app)
-    openapi.describe(app)
+    app = service.create_app(api, Context(settings))
     for module in _VERSIONED:
         app.register_blueprint(module.blueprint, url_prefix="/v1")
     for module in _PLAIN:

@@ -13,9 +13,8 @@ from pianola.records.errors import DatasetClosed
 from pianola.records.states import DatasetState
 from pianola.records.tables import Dataset as Row
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import here
-from pianola_api.idempotency import Done, Message, idempotency_key, once
+from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.common import PageQuery
 from pianola_api.schemas.datasets import (
     Dataset,
@@ -29,6 +28,8 @@ from pianola_api.schemas.datasets import (
     UploadedFile,
 )
 from pianola_api.uploads import BadUpload, Upload
+from pianola_http.authentication import protect
+from pianola_http.idempotency import idempotency_key
 
 blueprint = APIBlueprint("datasets", __name__, tag="Datasets")
 protect(blueprint)

@@ -1,119 +1,17 @@
-"""Every error as a problem (RFC 9457): what the shared code raises, this service raises, and the framework raises."""
+"""The errors that the api alone raises, and how each is answered."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import structlog
-from apiflask import APIFlask, HTTPError
-from flask import Response, current_app, g, request
-from werkzeug.exceptions import HTTPException
-
-from pianola.problems import MEDIA_TYPE, Problem, problem_of
-from pianola_api.authentication import OtherSite
 from pianola_api.events import BadLastEventId, TooManyStreams
-from pianola_api.health import NotReady
-from pianola_api.idempotency import BadIdempotencyKey
 from pianola_api.lists import BadCursor
 from pianola_api.submission import TooFewWindows
 from pianola_api.uploads import BadUpload
+from pianola_http.problems import Kind
 
-_log = structlog.get_logger("api")
-
-_KINDS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
+KINDS: Final[tuple[Kind, ...]] = (
     (BadCursor, 400, "bad-cursor", "The cursor is not one of this list"),
-    (BadIdempotencyKey, 400, "bad-idempotency-key", "The Idempotency-Key cannot be used"),
     (BadLastEventId, 400, "bad-last-event-id", "The Last-Event-ID is not a number"),
     (BadUpload, 422, "bad-upload", "The upload cannot be read"),
-    (NotReady, 503, "not-ready", "The service is not ready"),
-    (OtherSite, 403, "other-site", "Requests from other sites are not answered"),
     (TooFewWindows, 422, "too-few-windows", "The dataset is too small for this run"),
     (TooManyStreams, 503, "too-many-streams", "Too many event streams are open"),
 )
-# A broker or database restart takes seconds; a stream's place is free when another closes.
-_RETRY_AFTER_SECONDS: Final = 5
-_TITLES: Final = {413: "Content Too Large"}  # as RFC 9110 has it
-_DETAILS: Final = {
-    404: "there is nothing at this address: /docs lists what there is",
-    405: "this address does not take this method: see Allow",
-    413: "the request is larger than this address takes",
-}
-
-
-def register(app: APIFlask) -> None:
-    """Answer every error of `app` with a problem."""
-    app.register_error_handler(HTTPError, _of_validation)
-    app.register_error_handler(HTTPException, _of_framework)
-    app.register_error_handler(Exception, _of_exception)
-
-
-def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    response = Response(current_app.json.dumps(problem.body()), problem.status, mimetype=MEDIA_TYPE)
-    response.headers.update(headers or {})
-    if problem.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == 503:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
-    return response
-
-
-def _of_exception(error: Exception) -> Response:
-    problem = problem_of(error)
-    for kind, status, code, title in _KINDS:
-        if isinstance(error, kind):
-            problem = Problem(status, code, title, str(error), getattr(error, "errors", []))
-    if problem is not None:
-        if problem.status >= 500:
-            _log.warning("unavailable", code=problem.code, error=str(error))
-        return _answer(problem)
-    _log.error("failed", method=request.method, path=request.path, exc_info=error)
-    detail = f"the fault is ours; it is in the log under request id {g.request_id}"
-    return _answer(Problem(500, "internal-error", "Something went wrong", detail))
-
-
-def _of_framework(error: HTTPException) -> Response | HTTPException:
-    status = error.code or 500
-    if status < 400:
-        return error  # a redirect to the address with single slashes
-    title = _TITLES.get(status) or error.name
-    detail = _DETAILS.get(status) or error.description or title
-    if status == 413 and request.max_content_length is not None:
-        detail = f"{detail}: {request.max_content_length:,} bytes"
-    headers = {name: value for name, value in error.get_headers(request.environ) if name != "Content-Type"}
-    return _answer(Problem(status, title.lower().replace(" ", "-"), title, detail), headers)
-
-
-def _of_validation(error: HTTPError) -> Response:
-    """APIFlask's validation errors, {place: {field: [message, ...]}}, as one entry for each message."""
-    found: Mapping[str, Mapping[str, list[str]]] = error.detail
-    errors = [
-        {"field": "body" if name == "_schema" else name, "message": message.removeprefix("Value error, ")}
-        for fields in found.values()
-        for name, messages in fields.items()
-        for message in messages
-    ]
-    detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
-    return _answer(Problem(error.status_code, "invalid-request", "The request is not valid", detail, errors))
-
-
-def problem_schema() -> dict[str, Any]:
-    """The problem's JSON schema, for OpenAPI."""
-    text = {"type": "string"}
-    entry = {
-        "type": "object",
-        "required": ["field", "message"],
-        "properties": {"field": text, "message": text},
-    }
-    return {
-        "type": "object",
-        "title": "Problem",
-        "description": "What went wrong (RFC 9457). `code` is stable, `detail` says what to do.",
-        "required": ["type", "title", "status", "detail", "code"],
-        "properties": {
-            "type": text | {"format": "uri"},
-            "title": text,
-            "status": {"type": "integer"},
-            "detail": text,
-            "code": text,
-            "errors": {"type": "array", "items": entry},
-        },
-    }

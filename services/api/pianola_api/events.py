@@ -17,10 +17,10 @@ from pianola.records import datasets, events, runs, tables
 from pianola.records.paging import Page
 from pianola.records.states import TERMINAL, DatasetState
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import Context, here
 from pianola_api.schemas.common import Event, EventPage, PageQuery
 from pianola_api.schemas.runs import progress_of
+from pianola_http.authentication import protect
 
 STREAM_SECONDS: Final = 300.0
 """A stream ends after this and the reader comes back: proxies and load balancers keep nothing open for ever."""

@@ -1,27 +1,17 @@
 """One POST, one effect: the work, its events and its kept answer are one transaction; messages follow the commit."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from flask import Response, g, jsonify, request
+from flask import Response, g, jsonify
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from pianola import queue
 from pianola.records import idempotency
 from pianola_api.context import here
-
-HEADER: Final = "Idempotency-Key"
-_LONGEST: Final = 200
-
-
-class BadIdempotencyKey(ValueError):
-    """An Idempotency-Key that cannot be kept."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{HEADER} must be 1 to {_LONGEST} printable ASCII characters, got {key!r}")
+from pianola_http.idempotency import idempotency_key, request_digest
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ def once(work: Callable[[Session], Done], content: str | None = None) -> Respons
     key, caller = idempotency_key(), str(g.caller)
     with here().records.write() as session:
         if key is not None:
-            former = idempotency.begin(session, key, caller, _digest(content))
+            former = idempotency.begin(session, key, caller, request_digest(content))
             if former is not None:
                 return _response(former.status, former.body, replayed=True)
         done = work(session)
@@ -65,19 +55,6 @@ def once(work: Callable[[Session], Done], content: str | None = None) -> Respons
         if not queue.send(here().celery, message.task, *message.ids, queue=message.queue):
             break
     return _response(done.status, body)
-
-
-def idempotency_key() -> str | None:
-    """The request's Idempotency-Key. Raises BadIdempotencyKey."""
-    key = request.headers.get(HEADER)
-    if key is not None and not (0 < len(key) <= _LONGEST and key.isascii() and key.isprintable()):
-        raise BadIdempotencyKey(key)
-    return key
-
-
-def _digest(content: str | None) -> str:
-    body = request.get_data() if content is None else content.encode()
-    return hashlib.sha256(f"{request.method}\n{request.path}\n".encode() + body).hexdigest()
 
 
 def _response(status: int, body: dict[str, Any], *, replayed: bool = False) -> Response:

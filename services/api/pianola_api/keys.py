@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from pianola.records import keys
 from pianola.records.keys import Scope
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import here
 from pianola_api.idempotency import Done, once
 from pianola_api.schemas.common import PageQuery
 from pianola_api.schemas.keys import Key, KeyPage, KeyWithSecret, NewKey
+from pianola_http.authentication import protect
 
 blueprint = APIBlueprint("keys", __name__, tag="Keys")
 protect(blueprint, reads=Scope.ADMIN, writes=Scope.ADMIN)

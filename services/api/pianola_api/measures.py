@@ -1,42 +1,26 @@
-"""What Prometheus is told: requests by route, and what the records hold at the moment of asking."""
+"""What Prometheus is told of the api: event streams, and what the records hold at the moment of asking."""
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
 from pianola.records import Records, datasets, runs
+from pianola_http import measures
 
 
-class Measures:
-    """One application's measures, in a registry of their own."""
+class Measures(measures.Measures):
+    """Those of every service, and the api's own."""
 
-    def __init__(self, records: Records) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "pianola_http_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "pianola_http_request_seconds",
-            "Time to the first byte of an answer",
-            ["method", "route"],
-            registry=self._registry,
-            # A read takes milliseconds; an upload of 2 GiB takes minutes.
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
-        )
-        self.open_streams = Gauge("pianola_open_streams", "Event streams open", registry=self._registry)
-        self._registry.register(_RecordsCollector(records))
+    def __init__(self) -> None:
+        super().__init__("pianola")
+        self.open_streams = Gauge("pianola_open_streams", "Event streams open", registry=self.registry)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request. `route` is the pattern, never the path: paths have no bounded number."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
-
-    def text(self) -> bytes:
-        """All of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+    def watch(self, records: Records) -> None:
+        """Tell of `records` too."""
+        self.registry.register(_RecordsCollector(records))
 
 
 class _RecordsCollector(Collector):

@@ -11,11 +11,11 @@ from pianola.records import models, runs
 from pianola.records.errors import NotFound
 from pianola.records.tables import Checkpoint
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import here
 from pianola_api.idempotency import Done, once
 from pianola_api.schemas.common import PageQuery
 from pianola_api.schemas.models import Families, Model, ModelPage, NewModel
+from pianola_http.authentication import protect
 
 blueprint = APIBlueprint("models", __name__, tag="Models")
 protect(blueprint)

@@ -6,7 +6,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, send_from_directory
 
-from pianola_api.authentication import open_to_all
+from pianola_http.authentication import open_to_all
 
 _FILES: Final = Path(__file__).parent / "studio"
 POLICY: Final = (

@@ -13,7 +13,6 @@ from pianola.queue import EVALUATE_RUN
 from pianola.records import evaluations, runs, tables
 from pianola.records.errors import NotFound
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.common import PageQuery
@@ -29,6 +28,7 @@ from pianola_api.schemas.runs import (
     Plot,
     PlotPage,
 )
+from pianola_http.authentication import protect
 
 _READ_BYTES: Final = 2**18
 _BYTES: Final = FileSchema(type="string", format="binary")

@@ -15,11 +15,11 @@ from pianola.records.states import RunState
 from pianola.records.tables import Dataset
 from pianola.records.tables import Run as Row
 from pianola_api import lists
-from pianola_api.authentication import protect
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.runs import NewRun, Run, RunPage, RunsQuery
 from pianola_api.submission import check_windows
+from pianola_http.authentication import protect
 
 # Short enough to be read out and typed again.
 _RANDOM_SEEDS: Final = 2**31

@@ -1,30 +1,32 @@
 """From settings to the application."""
 
-from importlib.metadata import version
+from typing import Final
 
 from apiflask import APIFlask
 
 from pianola.settings import SamplerSettings
-from pianola_sampler import errors, health, lifecycle, openapi, samples
-from pianola_sampler.context import EXTENSION, Context
+from pianola_http import service
+from pianola_http.context import EXTENSION
+from pianola_http.service import Service
+from pianola_sampler import errors, openapi, samples
+from pianola_sampler.context import Context
+
+_SAMPLER: Final = Service(
+    name="sampler",
+    title="Pianola sampler",
+    description=openapi.DESCRIPTION,
+    listing="/openapi.json",
+    # A request names a seed and a few options: far below a kilobyte.
+    json_bytes=2**16,
+    problems=errors.KINDS,
+    complete=openapi.complete,
+)
 
 
 def create_app(settings: SamplerSettings) -> APIFlask:
     """The sampler as a WSGI application. Nothing connects, and torch is not imported, until a request needs it."""
-    app = APIFlask(
-        "pianola_sampler",
-        title="Pianola sampler",
-        version=version("pianola-sampler"),
-        docs_path=None,
-        docs_oauth2_redirect_path=None,
-        static_folder=None,  # type: ignore[arg-type]  # Flask takes None for no folder; the hint here forgot it
-    )
-    app.extensions[EXTENSION] = Context(settings)
-    lifecycle.register(app)
-    errors.register(app)
-    openapi.describe(app)
+    app = service.create_app(_SAMPLER, Context(settings))
     app.register_blueprint(samples.blueprint, url_prefix="/v1")
-    app.register_blueprint(health.blueprint)
     return app
 
 

@@ -1,6 +1,5 @@
 """Samples: drawn from a model, kept as what is needed to draw them again, and answered in the form asked for."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -11,26 +10,18 @@ from flask import Response, g, jsonify, request
 from pianola.records import idempotency, models, runs, samples
 from pianola.records.tables import Checkpoint
 from pianola.records.tables import Sample as Row
-from pianola_sampler.authentication import protect
+from pianola_http.authentication import protect
+from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler.context import here
 from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.generators import Source
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
 from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
 
-_KEY: Final = "Idempotency-Key"
-_LONGEST_KEY: Final = 200
 _ENDINGS: Final = {Form.MIDI: "mid", Form.PNG: "png", Form.ZIP: "zip"}
 
 blueprint = APIBlueprint("samples", __name__, tag="Samples")
 protect(blueprint)
-
-
-class BadIdempotencyKey(ValueError):
-    """An Idempotency-Key that cannot be kept."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{_KEY} must be 1 to {_LONGEST_KEY} printable ASCII characters, got {key!r}")
 
 
 class NoSuchWindow(ValueError):
@@ -85,11 +76,10 @@ def _keep(name: str, wanted: NewSample) -> tuple[Row, Checkpoint, bool]:
 
     Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused.
     """
-    key, caller = _idempotency_key(), str(g.caller)
+    key, caller = idempotency_key(), str(g.caller)
     with here().records.write() as session:
         if key is not None:
-            digest = hashlib.sha256(f"{request.method}\n{request.path}\n".encode() + request.get_data()).hexdigest()
-            former = idempotency.begin(session, key, caller, digest)
+            former = idempotency.begin(session, key, caller, request_digest())
             if former is not None:
                 row = samples.get(session, str(former.body["id"]))
                 return row, runs.checkpoint(session, row.checkpoint), True
@@ -125,10 +115,3 @@ def _answer(row: Row, checkpoint: Checkpoint, indices: Sequence[int], form: Form
     response.headers["Pianola-Checkpoint"] = row.checkpoint
     response.vary.add("Accept")
     return response
-
-
-def _idempotency_key() -> str | None:
-    key = request.headers.get(_KEY)
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise BadIdempotencyKey(key)
-    return key

@@ -85,16 +85,3 @@ class Sample(BaseModel):
     windows: list[Window]
     steps_per_quarter: int = STEPS_PER_QUARTER
     created_at: datetime
-
-
-class Alive(BaseModel):
-    """The process answers."""
-
-    status: str
-
-
-class Ready(BaseModel):
-    """Everything it depends on answers; `checks` names each."""
-
-    status: str
-    checks: dict[str, str]

@@ -7,7 +7,7 @@ import flask_swagger_ui  # type: ignore[import-untyped]  # used for the files it
 from apiflask import APIBlueprint
 from flask import Response, send_from_directory
 
-from pianola_api.authentication import open_to_all
+from pianola_http.authentication import open_to_all
 
 _OWN: Final = Path(__file__).parent
 _SWAGGER: Final = Path(flask_swagger_ui.__file__).parent / "dist"

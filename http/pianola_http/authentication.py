@@ -9,7 +9,7 @@ from flask import g, request
 
 from pianola.records import keys
 from pianola.records.keys import Scope
-from pianola_api.context import here
+from pianola_http.context import here
 
 ANONYMOUS: Final = "anonymous"
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -17,10 +17,10 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class OtherSite(PermissionError):
-    """A page of another site asks an api that needs no key."""
+    """A page of another site asks a service that needs no key."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what}: an api without keys answers programs and its own page on this machine only")
+        super().__init__(f"{what}: without keys, only programs and Pianola's page on this machine are answered")
 
 
 def protect(blueprint: APIBlueprint, *, reads: Scope = Scope.READ, writes: Scope = Scope.WRITE) -> None:

@@ -8,22 +8,43 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, ConfigDict
 
-from pianola_sampler.context import here
-from pianola_sampler.schemas import Alive, Ready
+from pianola_http.authentication import open_to_all
+from pianola_http.context import here
 
 CHECK_SECONDS: Final = 2.0
 """An orchestrator asks every few seconds and gives up after a few: a check must have failed by then."""
+ENDPOINTS: Final = frozenset({"health.livez", "health.readyz", "health.metrics"})
+"""Asked every few seconds by machines, so not worth a line in the log each time."""
 
 blueprint = APIBlueprint("health", __name__, tag="Health")
+open_to_all(blueprint)
 
 
 class NotReady(RuntimeError):
-    """Something the sampler depends on does not answer; `errors` names what and why."""
+    """Something the service depends on does not answer; `errors` names what and why."""
 
     def __init__(self, failures: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {reason}" for name, reason in failures.items()))
         self.errors = [{"field": name, "message": reason} for name, reason in failures.items()]
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str
+
+
+class Ready(BaseModel):
+    """Everything it depends on answers; `checks` names each."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str
+    checks: dict[str, str]
 
 
 @blueprint.get("/livez")
@@ -36,12 +57,11 @@ def livez() -> dict[str, str]:
 @blueprint.get("/readyz")
 @blueprint.output(Ready)
 def readyz() -> dict[str, Any]:
-    """Whether database and object store answer"""
-    context = here()
-    failures = failed({"database": context.records.ready, "store": lambda: context.store.ready()})
-    if failures:
+    """Whether everything that the service depends on answers"""
+    checks = here().checks()
+    if failures := failed(checks):
         raise NotReady(failures)
-    return {"status": "ready", "checks": {"database": "ok", "store": "ok"}}
+    return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
 
 
 @blueprint.get("/metrics")
