@@ -1,8 +1,10 @@
 """The studio in a real browser on the running system: MIDI files in at one end, sound out at the other."""
 
 import hashlib
+import io
 import re
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from servers import Embedded
 
 BUILD_SECONDS = 60
-RUN_SECONDS = 240
+RUN_SECONDS = 400  # an idle machine takes a tenth: two busy cores train, evaluate and draw the page at once
 
 
 def name_of_test() -> str:
@@ -136,6 +138,46 @@ def test_a_midi_file_has_the_tempo_that_is_heard(embedded: Embedded, browser_pag
     microseconds = round(60_000_000 / 90)
     assert b"\xff\x51\x03" + microseconds.to_bytes(3, "big") in taken
     assert "tempo=90" in page.url
+
+
+def test_files_come_from_a_folder_and_from_a_dropped_zip(
+    embedded: Embedded, browser_page: Page, tmp_path: Path
+) -> None:
+    page, name = browser_page, name_of_test()
+    one, two, three, *_ = midi_files("small")
+    folder = tmp_path / "sonatinas"
+    (folder / "second book").mkdir(parents=True)
+    (folder / one.name).write_bytes(one.read_bytes())
+    (folder / "second book" / two.name).write_bytes(two.read_bytes())
+    (folder / "notes.txt").write_text("not music")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(three, three.name)
+        packed.writestr("cover.jpg", b"no")
+    page.goto(f"{embedded.url}/#/new/dataset")
+    page.get_by_label("Choose a folder").set_input_files(folder)
+    expect(page.get_by_text("1 file left out")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("sonatinas")
+    transfer = page.evaluate_handle(
+        """(bytes) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "more.zip", { type: "application/zip" }));
+            return transfer;
+        }""",
+        list(archive.getvalue()),
+    )
+    page.get_by_text("Drop MIDI files, a folder or a zip here").dispatch_event("drop", {"dataTransfer": transfer})
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Build as soon as").uncheck()
+    page.get_by_role("button", name="Create dataset with 3 files").click()
+    names = page.get_by_role("table").get_by_role("rowheader")
+    expect(names).to_have_count(3)
+    found = {text.split("/")[-1] for text in names.all_inner_texts()}
+    assert found == {one.name, two.name, three.name}
+    assert f"sonatinas/second book/{two.name}" in names.all_inner_texts()
+    expect(page.get_by_text("cover.jpg")).to_be_visible()
+    page.get_by_role("button", name="Build from 3 files").click()
+    state(page, "built", BUILD_SECONDS)
 
 
 def test_objections_stand_at_their_fields(embedded: Embedded, refused_page: Page) -> None:

@@ -5,7 +5,8 @@ import { percent, pitchName } from "./format.js";
 
 const WIDTH = 960;
 const HALF = 96;
-const AXIS = 20;
+const AXIS = 30;
+const SHARP_LENGTH = 0.58; // of a white key; the names stand below
 const SHARP = new Set([1, 3, 6, 8, 10]);
 
 /**
@@ -32,13 +33,10 @@ export function pitchBars(generated, data) {
     const up = (HALF * (generated[pitch] ?? 0)) / most;
     const down = (HALF * (data[pitch] ?? 0)) / most;
     svg.append(
-      s("rect", {
-        class: SHARP.has(pitch % 12) ? "key-sharp" : "key",
-        x: x + 0.5,
-        y: HALF,
-        width: slot - 1,
-        height: AXIS,
-      }),
+      s("rect", { class: "key", x: x + 0.5, y: HALF, width: slot - 1, height: AXIS }),
+      SHARP.has(pitch % 12)
+        ? s("rect", { class: "key-sharp", x: x + 0.5, y: HALF, width: slot - 1, height: AXIS * SHARP_LENGTH })
+        : "",
       s("rect", { class: "bar-generated", x: x + 1, y: HALF - up, width: Math.max(1, slot - 2), height: up }),
       s("rect", { class: "bar-data", x: x + 1, y: HALF + AXIS, width: Math.max(1, slot - 2), height: down }),
       s(
@@ -51,7 +49,7 @@ export function pitchBars(generated, data) {
         ),
       ),
     );
-    if (pitch % 12 === 0) svg.append(s("text", { x: x + 3, y: HALF + AXIS - 6 }, pitchName(pitch)));
+    if (pitch % 12 === 0) svg.append(s("text", { x: x + 3, y: HALF + AXIS - 3 }, pitchName(pitch)));
   }
   return h(
     "figure",

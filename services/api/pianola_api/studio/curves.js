@@ -39,7 +39,11 @@ const KNOWN = [
     note: "half is a guess",
     range: [0, 1],
     percent: true,
-    metrics: { accuracy_real: "on real windows", accuracy_fake: "on generated windows" },
+    metrics: {
+      accuracy_real: "on real windows",
+      accuracy_fake: "on generated windows",
+      validation_accuracy_real: "on held-out windows",
+    },
   },
   {
     key: "pixel",

@@ -67,7 +67,12 @@ export class Synth {
     this.analyser.fftSize = 2048;
     this.input.connect(compressor);
     this.input.connect(room).connect(wet).connect(compressor);
-    compressor.connect(this.analyser).connect(audio.destination);
+    // Half as loud into a curve twice as steep: unchanged when soft, rounded off below 1 when a hundred notes sound.
+    const half = audio.createGain();
+    half.gain.value = 0.5;
+    const ceiling = audio.createWaveShaper();
+    ceiling.curve = Float32Array.from({ length: 1025 }, (_, i) => Math.tanh((2 * (i - 512)) / 512));
+    compressor.connect(half).connect(ceiling).connect(this.analyser).connect(audio.destination);
     this.audio = audio;
   }
 

@@ -41,7 +41,10 @@ async function walk(entry) {
  * @returns {Promise<Chosen[]>}
  */
 async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  // All of them are taken out at once: after the first await the list of items is empty.
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry());
+  const files = [...transfer.files].map((file) => ({ file, path: file.name }));
+  if (entries.length === 0 || entries.includes(null)) return files;
   const lists = await Promise.all(entries.map((entry) => walk(/** @type {FileSystemEntry} */ (entry))));
   return lists.flat();
 }

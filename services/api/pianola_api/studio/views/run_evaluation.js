@@ -3,7 +3,7 @@
 import { Problem, at, get, post } from "../api.js";
 import { pitchBars } from "../bars.js";
 import { h, put } from "../dom.js";
-import { capital, count, figure, percent, pitchName, words } from "../format.js";
+import { count, figure, percent, pitchName } from "../format.js";
 import { table } from "../lists.js";
 import { every } from "../poll.js";
 import { background, loading, problemBox, section, workButton } from "../widgets.js";
@@ -46,25 +46,19 @@ function figures(report) {
 }
 
 /**
- * Plain numbers of the report that stand by themselves.
+ * How far apart the two note frequencies are, in words.
  * @param {Record<string, any>} report
  */
-function others(report) {
-  const pitch = report.largest_difference_pitch;
-  return Object.entries(report)
-    .filter(
-      ([name, value]) => typeof value === "number" && !["lowest_pitch", "largest_difference_pitch"].includes(name),
-    )
-    .map(([name, value]) =>
-      h(
-        "li",
-        null,
-        `${capital(words(name))} of note frequency`.replace(/^(?!.*difference)(.*) of note frequency$/, "$1"),
-        ": ",
-        h("b", null, name.endsWith("difference") ? percent(value) : figure(value)),
-        name === "largest_difference" && typeof pitch === "number" && ` at ${pitchName(pitch)}`,
-      ),
-    );
+function differences({ largest_difference: largest, largest_difference_pitch: pitch, total_difference: total }) {
+  const item = (/** @type {string} */ name, /** @type {number} */ value, tail = "") =>
+    typeof value === "number" &&
+    h("li", null, `${name} difference of note frequency: `, h("b", null, percent(value)), tail);
+  return h(
+    "ul",
+    { class: "plain" },
+    item("Largest", largest, typeof pitch === "number" ? ` at ${pitchName(pitch)}` : ""),
+    item("Total", total),
+  );
 }
 
 export class EvaluationPart {
@@ -162,7 +156,7 @@ export class EvaluationPart {
       this.body,
       h("p", { class: "soft" }, `${count(samples)} generated windows (seed ${seed}) beside those of the dataset.`),
       table("Evaluation", ["", "Generated", "Dataset"], figures(report)),
-      h("ul", { class: "plain" }, others(report)),
+      differences(report),
       Array.isArray(generated) && Array.isArray(data) && pitchBars(generated, data),
     );
   }
