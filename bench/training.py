@@ -67,9 +67,7 @@ def main() -> None:
     small = given.data / "small"
     batch = windows_of(small if small.is_dir() else given.data, given.batch)
     ours, theirs = our_step(batch), their_step(batch)
-    for warming_up in (ours, theirs):
-        warming_up()
-    # As many rounds as the time allows, an odd number of them so that the median is one of the times.
+    # Warming up tells how many rounds the time allows; an odd number, so that the median is one of the times.
     one_round = common.seconds(ours) + common.seconds(theirs)
     rounds = max(3, min(41, int((20 if given.quick else 120) / one_round)) // 2 * 2 + 1)
     our_time, their_time = common.alternate(ours, theirs, rounds)
