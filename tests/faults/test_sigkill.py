@@ -29,7 +29,7 @@ def test_a_run_whose_worker_is_killed_in_mid_epoch_finishes_once_as_if_nothing_h
 
         with making.worker(system) as first:
             assert send(celery, TRAIN_RUN, run_id)
-            wait_for(lambda: system.checkpoints(run_id), 60, "a checkpoint")
+            wait_for(lambda: system.checkpoints(run_id), 120, "a checkpoint")
             children = making.children_of(first.pid)
             for pid in (first.pid, *children):
                 os.kill(pid, signal.SIGKILL)

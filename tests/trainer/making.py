@@ -82,7 +82,7 @@ class System:
         with self.records.read() as session:
             return list(runs.checkpoints(session, run_id))
 
-    def wait_for_state(self, run_id: str, state: str, seconds: float = 60) -> Run:
+    def wait_for_state(self, run_id: str, state: str, seconds: float = 120) -> Run:
         try:
             servers.wait_for(lambda: self.state(run_id) == state, seconds, f"run {state}")
         except AssertionError as error:
@@ -168,7 +168,7 @@ def submit(
         ).id
 
 
-def claim(system: System, run_id: str, lease_seconds: float = 600) -> int:
+def claim(system: System, run_id: str, lease_seconds: float = 1200) -> int:
     """Claim the run without a worker; returns the attempt's number."""
     with system.records.write() as session:
         run = leases.claim(session, run_id, "test", lease_seconds)
@@ -220,7 +220,7 @@ def undisturbed(family: str = "vae", preset: str = "default") -> Undisturbed:
     dataset = built_dataset(made)
     run_id = submit(made, dataset, family, preset)
     with attempt(made, run_id, claim(made, run_id)) as process:
-        assert process.wait(60) == 0, process.last_words()
+        assert process.wait(120) == 0, process.last_words()
     final = made.checkpoints(run_id)[-1]
     return Undisturbed(made, dataset, final, tensors(made, final))
 

@@ -39,6 +39,7 @@ def test_every_point_is_committed_whole(system: System, final: Checkpoint) -> No
         assert load_generator(verified(system.store, row.generator_key, row.generator_digest)).lowest_pitch == 17
         manifest = json.loads(system.store.get(row.manifest_key))
         assert manifest["checkpoint"]["sha256"] == row.digest
+        assert manifest["held_out"] == {"by": "file", "windows": 9}
         assert (manifest["place"]["step"], manifest["place"]["cursor"]) == (row.step, row.step * 8 % 36)
 
 
@@ -70,12 +71,12 @@ def test_an_attempt_whose_lease_was_taken_commits_nothing(system: System, datase
     run_id = making.submit(system, dataset, "gan", "default", evaluate_every_steps=3)
     first = making.claim(system, run_id, lease_seconds=0.1)
     with making.attempt(system, run_id, first) as zombie:
-        wait_for(lambda: len(system.checkpoints(run_id)) == 1, 60, "a checkpoint")
+        wait_for(lambda: len(system.checkpoints(run_id)) == 1, 120, "a checkpoint")
         with system.records.write() as session:
             assert leases.reap(session) == [(run_id, "train")]
         second = making.claim(system, run_id)
         committed = len(system.checkpoints(run_id))
-        assert zombie.wait(60) == Exit.STALE, zombie.last_words()
+        assert zombie.wait(120) == Exit.STALE, zombie.last_words()
     run = system.run(run_id)
     assert (run.state, run.attempt, second) == ("running", 2, 2)
     assert len(system.checkpoints(run_id)) == committed
@@ -88,7 +89,7 @@ def again(system: System, run_id: str) -> list[tuple[int, int]]:
     with system.records.write() as session:
         session.execute(update(Run).where(Run.id == run_id).values(state="queued"))
     with making.attempt(system, run_id, making.claim(system, run_id)) as process:
-        assert process.wait(60) == Exit.FINISHED, process.last_words()
+        assert process.wait(120) == Exit.FINISHED, process.last_words()
     assert system.state(run_id) == "succeeded"
     return [(row.attempt, row.step) for row in system.checkpoints(run_id)]
 
@@ -117,7 +118,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(system: System, datas
     run_id = making.submit(system, dataset, "vae", "thesis", learning_rate=1.0, loss="sum", evaluate_every_steps=1)
     number = making.claim(system, run_id)
     with making.attempt(system, run_id, number) as process:
-        assert process.wait(60) == Exit.REFUSED, process.last_words()
+        assert process.wait(120) == Exit.REFUSED, process.last_words()
         assert "lower learning_rate (now 1)" in process.refusal()
     # What was good is kept.
     rows = system.checkpoints(run_id)

@@ -38,7 +38,7 @@ class Deployment:
         """A run that the worker trains, past its first checkpoint."""
         run_id = making.submit(self.system, self.dataset, *MODEL, **options)
         self.send(run_id)
-        wait_for(lambda: self.system.checkpoints(run_id), 60, "a checkpoint")
+        wait_for(lambda: self.system.checkpoints(run_id), 120, "a checkpoint")
         return run_id
 
     def child(self) -> int:
@@ -65,7 +65,7 @@ def test_a_crashed_paused_and_resumed_run_ends_as_an_undisturbed_one(deployed: D
     # How often it is evaluated changes nothing of what it learns.
     run_id = deployed.started(evaluate_every_steps=9)
     os.kill(deployed.child(), signal.SIGKILL)
-    wait_for(lambda: len(system.checkpoints(run_id)) == 2, 60, "a checkpoint of a second attempt")
+    wait_for(lambda: len(system.checkpoints(run_id)) == 2, 120, "a checkpoint of a second attempt")
     with system.records.write() as session:
         runs.pause(session, run_id)
     paused = system.wait_for_state(run_id, "paused")

@@ -25,6 +25,7 @@ from pianola.records import leases, runs
 from pianola.records.leases import NewArtefact, NewCheckpoint
 from pianola.records.tables import Checkpoint, Json
 from pianola_trainer.assignment import Assignment
+from pianola_trainer.batches import Split
 from pianola_trainer.patience import patiently
 
 _FACTS: Final = "pianola"
@@ -83,7 +84,7 @@ def read_checkpoint(path: Path, learner: Learner[Any]) -> Place:
 class Checkpoints:
     """The checkpoints of one attempt's run."""
 
-    def __init__(self, assignment: Assignment, lowest_pitch: int) -> None:
+    def __init__(self, assignment: Assignment, lowest_pitch: int, sides: Split) -> None:
         self._assignment = assignment
         self._lowest_pitch = lowest_pitch
         run = assignment.run
@@ -93,6 +94,7 @@ class Checkpoints:
             "preset": run.preset,
             "seed": run.seed,
             "dataset": assignment.dataset.digest,
+            "held_out": {"by": sides.by, "windows": len(sides.held_out)},
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
         }

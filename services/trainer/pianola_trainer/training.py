@@ -45,7 +45,7 @@ class Training:
             raise NoWindows(len(self._windows), options.held_out)
         self._batches = Batches(sides.training, options.batch, run.seed)
         self._course = Course.of(options, self._batches)
-        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch)
+        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides)
         self._point = Point(self._windows, sides, run.seed, orders)
         self._learner: Learner[Any] = create_learner(
             run.family, run.preset, options, run.seed, self._windows.density(sides.training)
