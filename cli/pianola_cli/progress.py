@@ -124,10 +124,14 @@ def progress_text(state: object, data: Any) -> str:
 
 
 def values_text(values: object) -> str:
-    """Metrics as `name value` pairs."""
+    """Metrics as `name value` pairs; what the bar says already, of the training windows, is left out."""
     if not isinstance(values, Mapping):
         return ""
-    return "  ".join(f"{name} {value:.4g}" for name, value in values.items() if isinstance(value, int | float))
+    return "  ".join(
+        f"{name} {value:.4g}"
+        for name, value in values.items()
+        if isinstance(value, int | float) and name != "windows_per_second" and not name.startswith("train_")
+    )
 
 
 def duration(seconds: float) -> str:

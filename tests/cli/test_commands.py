@@ -95,6 +95,15 @@ def test_options_are_read_as_json_where_they_are_json() -> None:
     assert "watch it with `pianola watch run_1`" in result.stdout
 
 
+def test_a_run_is_sent_to_a_device() -> None:
+    with scripted(as_json(RUN | {"device": "gpu"}, 201)) as server:
+        result = pianola("train", "small", "--device", "gpu", "--json", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server)["device"] == "gpu"
+    assert json.loads(result.stdout)["device"] == "gpu"
+    assert pianola("train", "small", "--device", "tpu").exit_code == 2
+
+
 def test_the_key_may_come_from_the_environment() -> None:
     with scripted(as_json({"items": [], "next_cursor": None})) as server:
         CliRunner().invoke(main, ["models"], env={"PIANOLA_URL": server.url, "PIANOLA_KEY": "pk_1"})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from corpus import midi_files
-from servers import answers, wait_for
+from servers import answers, end_with_parent, wait_for
 
 from pianola.codec.options import PRESETS
 from pianola.codec.verdict import judge
@@ -54,7 +54,11 @@ class Up:
 
 def start(home: Path, *options: str) -> Up:
     process = subprocess.Popen(
-        [*COMMAND, str(home), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*COMMAND, str(home), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=end_with_parent,
     )
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -149,9 +149,10 @@ class Client:
         options: Mapping[str, Any] | None = None,
         seed: int | None = None,
         model: str | None = None,
+        device: str | None = None,
         idempotency_key: str | None = None,
     ) -> Run:
-        """Submit a run. `model` is a name that will point at the result."""
+        """Submit a run. `model` is a name that will point at the result; `device` is "cpu" (if not given) or "gpu"."""
         body = {
             "dataset": dataset,
             "family": family,
@@ -159,6 +160,7 @@ class Client:
             "options": dict(options or {}) or None,
             "seed": seed,
             "model": model,
+            "device": device,
         }
         return self._post(Run, "/v1/runs", body, idempotency_key)
 

@@ -102,6 +102,7 @@ class Run(Resource):
     options: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = None
     model: str | None = None
+    device: str | None = None
     attempt: int = 0
     step: int | None = None
     epoch: int | None = None

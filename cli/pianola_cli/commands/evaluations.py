@@ -59,9 +59,9 @@ def _evaluated(client: Client, run_id: str) -> bool:
         return False
 
 
-def finished(client: Client, run_id: str) -> Evaluation:
-    """The evaluation once it has succeeded. Raises EvaluationFailed."""
-    done = client.wait_for_evaluation(run_id)
+def finished(client: Client, run_id: str, seconds: float = 3600) -> Evaluation:
+    """The evaluation once it has succeeded. Raises EvaluationFailed, and StillGoing after `seconds`."""
+    done = client.wait_for_evaluation(run_id, seconds)
     if done.state != "succeeded":
         raise EvaluationFailed(run_id, done.error)
     return done

@@ -33,6 +33,8 @@ class RunEnded(PianolaError):
               help="Set one run option, for example learning_rate=0.0005.")  # fmt: skip
 @click.option("--seed", type=int, help="The seed of every random choice.")
 @click.option("--model", help="A name that will point at the result.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]),
+              help="What to train on; the run waits for a trainer that has it.  [default: cpu]")  # fmt: skip
 @click.option("--watch", "watching", is_flag=True, help="Show the progress until the run ends.")
 @as_json
 @with_client
@@ -47,6 +49,7 @@ def train(
     options: dict[str, object],
     seed: int | None,
     model: str | None,
+    device: str | None,
     watching: bool,
     as_json: bool,
 ) -> None:
@@ -55,7 +58,7 @@ def train(
         raise click.UsageError("give --seconds or --epochs, not both")
     named = {"seconds": seconds, "epochs": epochs, "batch": batch}
     chosen = {**options, **{name: value for name, value in named.items() if value is not None}}
-    run = client.train(dataset, family, preset, chosen, seed, model)
+    run = client.train(dataset, family, preset, chosen, seed, model, device)
     if watching:
         if not as_json:
             click.echo(f"{run.id}: {run.family} {run.preset} on {run.dataset_name}")
