@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import end_with_parent
 
+from pianola.problems import Problem
 from pianola.settings import ApiSettings
 
 from .conftest import ROOT
@@ -114,7 +117,8 @@ def gateway(folder: Path, api: int, sampler: int) -> Iterator[int]:
     conf.write_text(text)
     # As root, nginx would hand its workers to a user who may not enter the folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    process = subprocess.Popen([nginx, "-e", folder / "start.log", "-c", conf, "-g", f"daemon off;{user}"])
+    command = [nginx, "-e", folder / "start.log", "-c", conf, "-g", f"daemon off;{user}"]
+    process = subprocess.Popen(command, preexec_fn=end_with_parent)
     try:
         deadline = time.monotonic() + 10
         while True:
@@ -258,7 +262,7 @@ def test_what_is_too_large_is_refused_before_it_is_sent(port: int) -> None:
     assert f"{limit // 2**30} GiB" in CONF.read_text()
     for path, size in {"/v1/datasets/bach/files": limit + 1, "/v1/runs": 2**20 + 1}.items():
         status, told = announce(port, path, size)
-        assert (status, told["status"], told["code"]) == (413, 413, "too_large")
+        assert (status, told["status"], told["code"]) == (413, 413, "content-too-large")
 
 
 def test_uploads_up_to_the_limit_of_the_api_are_let_in(port: int, servers: dict[str, Upstream]) -> None:
@@ -280,8 +284,17 @@ def test_a_service_that_is_away_is_a_problem_in_json(tmp_path: Path) -> None:
         assert response.headers["Content-Type"] == "application/problem+json"
         assert response.headers["Retry-After"] == "5"
         assert set(told) == {"type", "title", "status", "code", "detail"}
+        assert told["code"] == "bad-gateway"
         assert ask(port, "/v1/models")[0].status == 200
         assert ask(port, "/gateway/livez")[0].status == 200
+
+
+def test_its_problems_are_named_as_those_of_the_services() -> None:
+    told = [json.loads(body) for body in re.findall(r"return \d+ '(\{.+\})'", CONF.read_text())]
+    assert {problem["status"] for problem in told} == {413, 502, 504}
+    for problem in told:
+        code = problem["title"].lower().replace(" ", "-")
+        assert problem == Problem(problem["status"], code, problem["title"], problem["detail"]).body()
 
 
 def test_the_log_is_one_json_object_a_line(tmp_path: Path) -> None:
