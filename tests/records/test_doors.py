@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -41,6 +42,22 @@ def test_processes_that_start_together_migrate_once(postgres_server: str, postgr
     for child in children:
         _, errors = child.communicate(timeout=30)
         assert child.returncode == 0, errors.decode()
+
+
+def test_the_first_key_is_made_without_a_service(sqlite_url: str, tmp_path: Path) -> None:
+    def made(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pianola.records", "key", "create", "first", *options, "--database", url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    done = made(sqlite_url, "--scope", "admin")
+    assert done.returncode == 0, done.stderr
+    (secret,) = done.stdout.splitlines()
+    with open_records(sqlite_url).read() as session:
+        assert keys.authorise(session, f"Bearer {secret}", Scope.ADMIN).name == "first"
+    assert made(sqlite_url, "--scope", "all").returncode == 2
+    refused = made(f"sqlite:///{tmp_path}/empty.sqlite")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "python -m pianola.records upgrade" in refused.stderr
 
 
 def test_times_are_utc_by_the_databases_clock(records: Records) -> None:
