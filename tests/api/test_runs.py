@@ -27,11 +27,25 @@ def test_submit(either_api: Api) -> None:
     assert (run["dataset_id"], run["dataset_name"]) == (dataset["id"], "chorales")
     assert run["dataset_digest"] == dataset["digest"]
     assert (run["state"], run["attempt"], run["step"], run["progress"]) == ("queued", 0, 0, None)
+    assert run["device"] == "cpu"
     assert (run["seed"], run["model"], run["preset"]) == (7, "bach", "thesis")
     assert run["options"]["epochs"] == 3
     assert run["options"]["batch"] == 8
     assert run["options"]["loss"] == "mean", "the preset's own options are kept with the run"
     assert api.get(f"/v1/runs/{run['id']}") == run
+
+
+@pytest.mark.parametrize(("device", "queue"), [("cpu", "train"), ("gpu", "train.gpu")])
+def test_a_run_waits_in_the_queue_of_its_device(api: Api, device: str, queue: str) -> None:
+    api.built()
+    before = {name: waiting(api, name) for name in ("train", "train.gpu")}
+    run = api.post("/v1/runs", json=RUN | {"device": device})
+    assert run["device"] == device
+    path = f"/v1/runs/{run['id']}"
+    api.post(f"{path}/pause", 202)
+    assert api.post(f"{path}/resume", 202)["device"] == device
+    assert api.get(path)["device"] == device
+    assert {name: waiting(api, name) - before[name] for name in before} == {"train": 0, "train.gpu": 0} | {queue: 2}
 
 
 def test_a_seed_is_chosen_and_stays(api: Api) -> None:
@@ -52,6 +66,7 @@ def test_a_seed_is_chosen_and_stays(api: Api) -> None:
         ({"seed": -1}, "seed"),
         ({"seed": 2**53 + 1}, "seed"),
         ({"model": "a/b"}, "model"),
+        ({"device": "tpu"}, "device"),
         ({"colour": 1}, "colour"),
     ],
 )

@@ -9,7 +9,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from pianola.models.presets import resolve
-from pianola.queue import TRAIN, TRAIN_RUN
+from pianola.queue import TRAIN_RUN
 from pianola.records import datasets, runs
 from pianola.records.states import RunState
 from pianola.records.tables import Dataset
@@ -17,7 +17,7 @@ from pianola.records.tables import Run as Row
 from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
-from pianola_api.schemas.runs import NewRun, Run, RunPage, RunsQuery
+from pianola_api.schemas.runs import QUEUES, NewRun, Run, RunPage, RunsQuery
 from pianola_api.submission import check_windows
 from pianola_http.authentication import protect
 
@@ -48,7 +48,7 @@ def submit(json_data: NewRun) -> Response:
             preset=json_data.preset,
             options=options.model_dump(mode="json"),
             seed=seed,
-            queue=TRAIN,
+            queue=QUEUES[json_data.device],
             model=json_data.model,
         )
         check_windows(dataset, options)

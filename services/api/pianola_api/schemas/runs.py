@@ -1,10 +1,11 @@
 """Shapes of runs and of what they leave: metrics, checkpoints, attempts, plots, evaluations."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from pianola.queue import TRAIN, TRAIN_GPU
 from pianola.records.tables import Attempt as AttemptRow
 from pianola.records.tables import Dataset
 from pianola.records.tables import Evaluation as EvaluationRow
@@ -12,6 +13,10 @@ from pianola.records.tables import Run as Row
 from pianola_api.schemas.common import Body, Name, Page, PageQuery, Resource
 
 State = Literal["queued", "running", "cancelling", "pausing", "paused", "succeeded", "failed", "cancelled"]
+Device = Literal["cpu", "gpu"]
+QUEUES: Final[dict[Device, str]] = {"cpu": TRAIN, "gpu": TRAIN_GPU}
+"""where the trainers of each device take their runs from"""
+_DEVICES: Final = {queue: device for device, queue in QUEUES.items()}
 LARGEST_SEED = 2**53
 """the largest whole number that every JSON reader keeps exact"""
 
@@ -25,6 +30,7 @@ class NewRun(Body):
     options: dict[str, Any] | None = Field(None, description="run options that differ from the preset's")
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen at random when not given")
     model: Name | None = Field(None, description="name of a model that will point at the result")
+    device: Device = Field("cpu", description="what it is trained on; the run waits for a trainer that has one")
 
 
 class Progress(Resource):
@@ -48,6 +54,7 @@ class Run(Resource):
     options: dict[str, Any]
     seed: int
     model: str | None
+    device: Device
     state: State
     attempt: int
     step: int
@@ -61,9 +68,13 @@ class Run(Resource):
     @classmethod
     def of(cls, row: Row, dataset: Dataset) -> "Run":
         """The row as its shape, with the name and digest of its dataset."""
-        given = {name: getattr(row, name) for name in cls.model_fields if not name.startswith("dataset_")}
-        given["progress"] = progress_of(row)
-        return cls(**given, dataset_id=row.dataset_id, dataset_name=dataset.name, dataset_digest=dataset.digest)
+        derived = {
+            "dataset_name": dataset.name,
+            "dataset_digest": dataset.digest,
+            "device": _DEVICES[row.queue],
+            "progress": progress_of(row),
+        }
+        return cls(**derived, **{name: getattr(row, name) for name in cls.model_fields.keys() - derived.keys()})
 
 
 def progress_of(row: Row) -> Progress | None:

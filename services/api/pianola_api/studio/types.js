@@ -55,6 +55,7 @@
  * @property {Record<string, unknown>} options
  * @property {number} seed
  * @property {string|null} model
+ * @property {"cpu"|"gpu"} device
  * @property {RunState} state
  * @property {number} attempt
  * @property {number} step

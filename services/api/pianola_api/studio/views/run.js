@@ -167,6 +167,7 @@ class RunPage {
       ["Dataset", h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)],
       ["Model", run.model],
       ["Seed", h("code", null, run.seed)],
+      ["Device", run.device],
       ["Created", time(run.created_at)],
       ["Took", took && duration(took / 1000)],
     ]);

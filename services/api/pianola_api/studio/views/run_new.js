@@ -114,6 +114,10 @@ function runForm(families, datasets, query, signal) {
     label: "Seed",
     help: "The same seed, data and options give the same weights.",
   });
+  const device = new Field("device", h("select", null, options(["cpu", "gpu"], "cpu")), {
+    label: "Device",
+    help: "The run waits for a trainer that has it.",
+  });
   const familyHelp = h("p", { class: "soft small" });
   const presetHelp = h("p", { class: "soft small" });
   const place = h("div", { class: "stack" });
@@ -183,7 +187,7 @@ function runForm(families, datasets, query, signal) {
       h("div", null, preset.element, presetHelp),
     ),
     place,
-    h("div", { class: "fields" }, model.element, seed.element),
+    h("div", { class: "fields" }, model.element, seed.element, device.element),
     trouble,
     h("p", { class: "row" }, submit, h("a", { href: "#/runs" }, "Cancel")),
   );
@@ -195,6 +199,7 @@ function runForm(families, datasets, query, signal) {
       family: family.control.value,
       preset: preset.control.value,
       options: changes(fields),
+      device: device.control.value,
       ...(seed.control.value && { seed: Number(seed.control.value) }),
       ...(model.control.value.trim() && { model: model.control.value.trim() }),
     };
@@ -203,7 +208,7 @@ function runForm(families, datasets, query, signal) {
       go(link(["runs", run.id]));
     } catch (error) {
       if (!signal.aborted)
-        showObjections(error, [dataset, family, preset, model, seed, ...Object.values(fields)], trouble);
+        showObjections(error, [dataset, family, preset, model, seed, device, ...Object.values(fields)], trouble);
     } finally {
       submit.disabled = false;
     }
