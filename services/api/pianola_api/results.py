@@ -1,6 +1,6 @@
 """What a run leaves: metrics, checkpoints, attempts, plots and evaluations."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, Final
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from pianola.records.errors import NotFound
 from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
+from pianola_api.lists import Place, Row
 from pianola_api.schemas.common import PageQuery
 from pianola_api.schemas.runs import (
     Attempt,
@@ -42,10 +43,7 @@ protect(blueprint)
 @blueprint.output(MetricPage)
 def metrics(run: str, query_data: PageQuery) -> dict[str, Any]:
     """The run's series: what was measured at each evaluation point, by step"""
-    with here().records.read() as session:
-        rows = runs.metrics(session, runs.get(session, run).id)
-    page = lists.cut(rows, lambda row: (row.step, row.attempt), query_data.limit, query_data.cursor)
-    return lists.answer(page, MetricPoint.model_validate)
+    return _left(run, query_data, runs.metrics, lambda row: (row.step, row.attempt), MetricPoint.model_validate)
 
 
 @blueprint.get("/runs/<run>/attempts")
@@ -53,10 +51,7 @@ def metrics(run: str, query_data: PageQuery) -> dict[str, Any]:
 @blueprint.output(AttemptPage)
 def attempts(run: str, query_data: PageQuery) -> dict[str, Any]:
     """The run's attempts: which worker, how it ended, the end of its log"""
-    with here().records.read() as session:
-        rows = runs.attempts(session, runs.get(session, run).id)
-    page = lists.cut(rows, lambda row: (row.number,), query_data.limit, query_data.cursor)
-    return lists.answer(page, Attempt.of)
+    return _left(run, query_data, runs.attempts, lambda row: (row.number,), Attempt.of)
 
 
 @blueprint.get("/runs/<run>/checkpoints")
@@ -64,10 +59,7 @@ def attempts(run: str, query_data: PageQuery) -> dict[str, Any]:
 @blueprint.output(CheckpointPage)
 def checkpoints(run: str, query_data: PageQuery) -> dict[str, Any]:
     """The run's committed checkpoints, by step"""
-    with here().records.read() as session:
-        rows = runs.checkpoints(session, runs.get(session, run).id)
-    page = lists.cut(rows, lambda row: (row.step, row.attempt), query_data.limit, query_data.cursor)
-    return lists.answer(page, Checkpoint.model_validate)
+    return _left(run, query_data, runs.checkpoints, lambda row: (row.step, row.attempt), Checkpoint.model_validate)
 
 
 @blueprint.get("/runs/<run>/checkpoints/<digest>")
@@ -90,10 +82,7 @@ def checkpoint(run: str, digest: str) -> Response:
 @blueprint.output(PlotPage)
 def plots(run: str, query_data: PageQuery) -> dict[str, Any]:
     """Pictures and tables that the run and its evaluation left, by step and name"""
-    with here().records.read() as session:
-        rows = runs.artefacts(session, runs.get(session, run).id)
-    page = lists.cut(rows, lambda row: (row.step, row.name), query_data.limit, query_data.cursor)
-    return lists.answer(page, _plot)
+    return _left(run, query_data, runs.artefacts, lambda row: (row.step, row.name), _plot)
 
 
 @blueprint.get("/runs/<run>/plots/<path:name>")
@@ -127,6 +116,19 @@ def evaluate(run: str, json_data: NewEvaluation) -> Response:
         return Done(202, _evaluation(session, row), [Message(EVALUATE_RUN, (row.id,))])
 
     return once(work)
+
+
+def _left(
+    run: str,
+    query: PageQuery,
+    read: Callable[[Session, str], Sequence[Row]],
+    place: Callable[[Row], Place],
+    item: Callable[[Row], object],
+) -> dict[str, Any]:
+    """A page of what `read` finds of the run, in the order of `place`, each row as its `item`."""
+    with here().records.read() as session:
+        rows = read(session, runs.get(session, run).id)
+    return lists.answer(lists.cut(rows, place, query.limit, query.cursor), item)
 
 
 def _evaluation(session: Session, row: tables.Evaluation) -> Evaluation:
