@@ -2,6 +2,7 @@ import json
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,7 +22,7 @@ def pianola(*arguments: str, server: Server | None = None) -> Result:
     return CliRunner().invoke(main, arguments, env=environment)
 
 
-def body(server: Server, request: int = 0) -> object:
+def body(server: Server, request: int = 0) -> Any:
     return json.loads(server.asked[request].body)
 
 
