@@ -92,7 +92,7 @@ def files_done(session: Session, dataset_id: str) -> int:
 def count_by_state(session: Session) -> dict[str, int]:
     """How many datasets there are in each state, those with none included."""
     found = session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
-    return {state.value: 0 for state in DatasetState} | dict(found.tuples().all())
+    return {state.value: 0 for state in DatasetState} | dict(found.all())
 
 
 def add_files(session: Session, dataset_id: str, files: Sequence[NewFile]) -> tuple[int, int]:

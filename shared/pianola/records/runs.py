@@ -71,7 +71,7 @@ def list_page(
 def count_by_state(session: Session) -> dict[str, int]:
     """How many runs there are in each state, those with none included."""
     found = session.execute(select(Run.state, func.count()).group_by(Run.state))
-    return {state.value: 0 for state in RunState} | dict(found.tuples().all())
+    return {state.value: 0 for state in RunState} | dict(found.all())
 
 
 def cancel(session: Session, run_id: str) -> Run:
