@@ -101,7 +101,7 @@ class TrainerSettings(WorkerSettings):
     cancel or pause is seen.
     """
 
-    queues: str = "train,evaluate"
+    queues: str = "train,train.gpu,evaluate"
     lease_seconds: float = Field(default=60, gt=0)
     heartbeat_seconds: float = Field(default=10, gt=0)
     poll_seconds: float = Field(default=1, gt=0)

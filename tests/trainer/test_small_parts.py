@@ -1,6 +1,7 @@
 """Course, means, patience and spool."""
 
 import fcntl
+import os
 import sqlite3
 import subprocess
 import sys
@@ -79,6 +80,15 @@ def test_patience_ends() -> None:
 def test_the_supervisor_starts_without_torch() -> None:
     check = "import sys, pianola_trainer.__main__; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_run_for_a_gpu_is_refused_where_there_is_none() -> None:
+    # In a process of its own, from which every GPU is hidden: torch's settings are the process's.
+    code = "from pianola_trainer.process import set_up_torch; set_up_torch('cuda')"
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([sys.executable, "-c", code], env=hidden, capture_output=True, text=True, check=False)
+    assert "CannotTrain" in ended.stderr
+    assert "device cpu" in ended.stderr
 
 
 def test_a_workspace_and_the_workers_folder_leave_nothing(tmp_path: Path) -> None:

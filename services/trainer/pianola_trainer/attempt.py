@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from pianola.objects import open_store
+from pianola.queue import TRAIN_GPU
 from pianola.records import open_records
 from pianola.settings import TrainerSettings
 from pianola_trainer.orders import Orders
@@ -17,10 +18,11 @@ def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path,
     from pianola_trainer.assignment import read_assignment
     from pianola_trainer.training import Training
 
-    set_up_torch()
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
-        Training(read_assignment(run_id, attempt, records, store, workspace), orders).run()
+        assignment = read_assignment(run_id, attempt, records, store, workspace)
+        set_up_torch("cuda" if assignment.run.queue == TRAIN_GPU else settings.device)
+        Training(assignment, orders).run()
     finally:
         records.dispose()
 

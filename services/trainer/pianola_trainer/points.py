@@ -84,8 +84,8 @@ class Point:
 
 
 def as_batch(windows: PackedWindows, rows: Integers) -> Tensor:
-    """Float32 windows [n, 1, 96, 96] of 0 and 1, as learners take them."""
-    return torch.from_numpy(windows.of(rows)).unsqueeze(1).float()
+    """Float32 windows [n, 1, 96, 96] of 0 and 1, as learners take them, on the device they are on."""
+    return torch.from_numpy(windows.of(rows)).to(torch.get_default_device()).unsqueeze(1).float()
 
 
 def check_finite(values: Mapping[str, float], learner: Learner[Any]) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -43,11 +44,21 @@ def run_attempt(work: Work) -> int:
     return Exit.FINISHED
 
 
-def set_up_torch() -> None:
-    """The same numbers every time: as many threads as the supervisor gave, and deterministic kernels."""
+def set_up_torch(device: Literal["auto", "cpu", "cuda"] = "cpu") -> None:
+    """The same numbers every time: as many threads as the supervisor gave, and deterministic kernels.
+
+    What is made from here on is made on `device`; "auto" is a GPU where torch finds one. Raises CannotTrain.
+    """
     import torch
 
+    found = torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise CannotTrain("this run is for a GPU, but torch finds none here: submit it with device cpu, or give the trainer a GPU")
+    on_gpu = found and device != "cpu"
+    torch.set_default_device("cuda" if on_gpu else "cpu")
+    _log.info("device", name=torch.cuda.get_device_name() if on_gpu else "cpu")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    torch.use_deterministic_algorithms(True)
+    # Exact resume is promised on a CPU: some of CUDA's kernels have no deterministic form.
+    torch.use_deterministic_algorithms(True, warn_only=on_gpu)
     # It would fill every new tensor with NaN, to find reads of memory that was never written: not what runs are for.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # torch sets it by name

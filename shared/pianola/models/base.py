@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -35,6 +36,13 @@ def seeded_build(seed: int, kind: type[Net], sizes: Mapping[str, Any]) -> Net:
         torch.manual_seed(seed)
         # Kernels laid out as convolutions want them: up to twice as fast on a CPU.
         return kind(**sizes).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return] # torch's stubs lack this form
+
+
+@contextmanager
+def on_cpu() -> Iterator[None]:
+    """Make tensors on the CPU, whichever device learners use: what plays is the same everywhere, bit for bit."""
+    with torch.device("cpu"):
+        yield
 
 
 def noise_of(seed: int, index: int) -> np.random.Generator:
@@ -96,7 +104,11 @@ class Trainee(Generic[Net]):
                 saved = tensors.get(f"{self.name}.optimizer.{part}.{key}")
                 if saved is not None:
                     # As the optimizer makes them: moments are laid out in memory as their weight is.
-                    state[part] = saved.clone() if part == "step" else torch.empty_like(parameter).copy_(saved).detach()
+                    state[part] = (
+                        saved.to(parameter.device, copy=True)
+                        if part == "step"
+                        else torch.empty_like(parameter).copy_(saved).detach()
+                    )
             if state:
                 self._optimizer.state[parameter] = state
             else:
@@ -111,8 +123,8 @@ def learning_rate(options: RunOptions, steps_taken: int, progress: float) -> flo
 
 
 def plain(value: Tensor) -> Tensor:
-    """A copy in plain row-major order, as safetensors wants it."""
-    return value.detach().clone(memory_format=torch.contiguous_format)
+    """A copy in plain row-major order and the CPU's memory, as safetensors wants it."""
+    return value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
 
 
 def load_plain(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
@@ -151,7 +163,7 @@ class Generator(ABC):
             raise ValueError(f"threshold must be between 0 and 1, got {limit}")
         if len(z) == 0:
             return np.zeros((0, SIDE, SIDE), np.uint8)
-        with torch.inference_mode():
+        with torch.inference_mode(), on_cpu():
             return self._windows(np.ascontiguousarray(z, dtype=np.float32), limit)
 
     @abstractmethod

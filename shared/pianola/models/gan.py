@@ -24,6 +24,7 @@ from pianola.models.base import (
     load_plain,
     match_density,
     noise_of,
+    on_cpu,
     plain,
     seeded_build,
 )
@@ -179,6 +180,7 @@ class ChoirPlayer(Generator):
         return torch.cat(parts).numpy().astype(np.uint8)
 
 
+@on_cpu()
 def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lowest_pitch: int) -> Generator:
     """The generating half from what a GanLearner's generator_tensors and generator_facts gave."""
     sizes = facts["network"]

@@ -26,6 +26,7 @@ from pianola.models.base import (
     load_plain,
     match_density,
     noise_of,
+    on_cpu,
     plain,
     seeded_build,
 )
@@ -218,6 +219,7 @@ class NoteGenerator(Generator):
         return np.concatenate(parts)
 
 
+@on_cpu()
 def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lowest_pitch: int) -> Generator:
     """The generating half from what a VaeLearner's generator_tensors and generator_facts gave."""
     sizes = facts["network"]
@@ -267,7 +269,7 @@ class VaeLearner(Learner[VaeOptions]):
     def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
         """See Learner. validation_loss, validation_reconstruction, validation_kl, validation_pixel_loss."""
         network = self._trainee.average.eval()
-        same_noise = torch.Generator().manual_seed(self.seed)
+        same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
         windows, reconstruction, kl = 0, 0.0, 0.0
         with torch.inference_mode():
             for batch in batches:
@@ -289,7 +291,7 @@ class VaeLearner(Learner[VaeOptions]):
     def encode(self, batch: Tensor) -> Floats:
         """See Learner: the means of the posteriors."""
         with torch.inference_mode():
-            return self._trainee.average.eval().posterior(batch)[0].numpy()
+            return self._trainee.average.eval().posterior(batch)[0].cpu().numpy()
 
     def calibrate(self, batches: Iterable[Tensor]) -> None:
         """See Learner. The thesis's network needs nothing: its positions and its threshold, 0.5, are given."""
