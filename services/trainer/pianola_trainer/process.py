@@ -53,7 +53,7 @@ def set_up_torch(device: Literal["auto", "cpu", "cuda"] = "cpu") -> None:
 
     found = torch.cuda.is_available()
     if device == "cuda" and not found:
-        raise CannotTrain("this run is for a GPU, but torch finds none here: submit it with device cpu, or give the trainer a GPU")
+        raise CannotTrain("this run is for a GPU, but torch finds none here: submit it with device cpu")
     on_gpu = found and device != "cpu"
     torch.set_default_device("cuda" if on_gpu else "cpu")
     _log.info("device", name=torch.cuda.get_device_name() if on_gpu else "cpu")
