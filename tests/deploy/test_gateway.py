@@ -70,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         left = length = int(self.headers["Content-Length"])
-        while left > 0:
-            left -= len(self.rfile.read(min(left, 2**20)))
+        while left > 0 and (read := len(self.rfile.read(min(left, 2**20)))):
+            left -= read
             self.server.first_bytes.set()
         self.answer(length)
 

@@ -84,7 +84,7 @@ def test_the_supervisor_starts_without_torch() -> None:
 
 def test_a_run_for_a_gpu_is_refused_where_there_is_none() -> None:
     # In a process of its own, from which every GPU is hidden: torch's settings are the process's.
-    code = "from pianola_trainer.process import set_up_torch; set_up_torch('cuda')"
+    code = "from pianola_trainer.process import set_up_training; set_up_training('cuda')"
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([sys.executable, "-c", code], env=hidden, capture_output=True, text=True, check=False)
     assert "CannotTrain" in ended.stderr

@@ -9,7 +9,7 @@ from pianola.records import open_records
 from pianola.settings import TrainerSettings
 from pianola_trainer.orders import Orders
 from pianola_trainer.patience import patiently
-from pianola_trainer.process import run_attempt, set_up_torch
+from pianola_trainer.process import run_attempt, set_up_training
 
 
 def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path, orders: Orders) -> None:
@@ -21,7 +21,7 @@ def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path,
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
         assignment = read_assignment(run_id, attempt, records, store, workspace)
-        set_up_torch("cuda" if assignment.run.queue == TRAIN_GPU else settings.device)
+        set_up_training("cuda" if assignment.run.queue == TRAIN_GPU else settings.device)
         Training(assignment, orders).run()
     finally:
         records.dispose()

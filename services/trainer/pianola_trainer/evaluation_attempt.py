@@ -8,7 +8,7 @@ from pianola.records import open_records
 from pianola.settings import TrainerSettings
 from pianola_trainer.orders import Orders
 from pianola_trainer.patience import patiently
-from pianola_trainer.process import run_attempt, set_up_torch
+from pianola_trainer.process import limit_threads, run_attempt
 
 
 def evaluate(evaluation_id: str, attempt: int, settings: TrainerSettings, workspace: Path, orders: Orders) -> None:
@@ -16,7 +16,7 @@ def evaluate(evaluation_id: str, attempt: int, settings: TrainerSettings, worksp
     # torch takes seconds to import: the supervisor is listened to before.
     from pianola_trainer.evaluating import run_evaluation
 
-    set_up_torch()
+    limit_threads()
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
         run_evaluation(evaluation_id, attempt, records, store, orders)

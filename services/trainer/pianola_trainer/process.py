@@ -44,8 +44,15 @@ def run_attempt(work: Work) -> int:
     return Exit.FINISHED
 
 
-def set_up_torch(device: Literal["auto", "cpu", "cuda"] = "cpu") -> None:
-    """The same numbers every time: as many threads as the supervisor gave, and deterministic kernels.
+def limit_threads() -> None:
+    """torch takes as many threads as the supervisor gave."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def set_up_training(device: Literal["auto", "cpu", "cuda"]) -> None:
+    """The same numbers every time: a fixed number of threads and deterministic kernels.
 
     What is made from here on is made on `device`; "auto" is a GPU where torch finds one. Raises CannotTrain.
     """
@@ -55,9 +62,10 @@ def set_up_torch(device: Literal["auto", "cpu", "cuda"] = "cpu") -> None:
     if device == "cuda" and not found:
         raise CannotTrain("this run is for a GPU, but torch finds none here: submit it with device cpu")
     on_gpu = found and device != "cpu"
-    torch.set_default_device("cuda" if on_gpu else "cpu")
+    if on_gpu:
+        torch.set_default_device("cuda")
     _log.info("device", name=torch.cuda.get_device_name() if on_gpu else "cpu")
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    limit_threads()
     # Exact resume is promised on a CPU: some of CUDA's kernels have no deterministic form.
     torch.use_deterministic_algorithms(True, warn_only=on_gpu)
     # It would fill every new tensor with NaN, to find reads of memory that was never written: not what runs are for.

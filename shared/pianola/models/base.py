@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -41,7 +41,8 @@ def seeded_build(seed: int, kind: type[Net], sizes: Mapping[str, Any]) -> Net:
 @contextmanager
 def on_cpu() -> Iterator[None]:
     """Make tensors on the CPU, whichever device learners use: what plays is the same everywhere, bit for bit."""
-    with torch.device("cpu"):
+    # torch looks at every call while a device is set: on the CPU there is none to set.
+    with nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu"):
         yield
 
 
