@@ -45,7 +45,7 @@ def run_attempt(work: Work) -> int:
 
 
 def limit_threads() -> None:
-    """torch takes as many threads as the supervisor gave."""
+    """Give torch as many threads as the supervisor gave this process."""
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
