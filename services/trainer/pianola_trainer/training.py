@@ -117,7 +117,16 @@ class Training:
         every = self._assignment.options.evaluate_every_steps
         if every is not None:
             return self._step % every == 0
-        return time.monotonic() - self._last_point >= self._pause
+        now = time.monotonic()
+        # A point just before the last one would tell nothing new.
+        left = self._seconds_left(now)
+        return now - self._last_point >= self._pause and (left is None or left >= self._pause / 2)
+
+    def _seconds_left(self, now: float) -> float | None:
+        """By the pace so far; None before there is one."""
+        fraction = self._fraction()
+        done = fraction - self._fraction_at_start
+        return (now - self._started) * (1 - fraction) / done if done > 0 else None
 
     def _commit_point(self, *only: Order, final: bool) -> None:
         began = time.monotonic()
@@ -154,13 +163,11 @@ class Training:
         if now - self._last_report < REPORT_SECONDS:
             return
         self._last_report = now
-        fraction = self._fraction()
-        done = fraction - self._fraction_at_start
         progress = {
-            "fraction": fraction,
+            "fraction": self._fraction(),
             "loss": values.get("train_loss", values.get("generator_loss")),
             "windows_per_second": self._means.windows_per_second,
-            "eta_seconds": (now - self._started) * (1 - fraction) / done if done > 0 else None,
+            "eta_seconds": self._seconds_left(now),
         }
         place = self._place()
         try:
