@@ -57,6 +57,7 @@ def build_dataset(api: httpx.Client, music: Path, odd: list[Path]) -> dict[str, 
     assert len(report) == dataset["files"] == len(pieces) + len(odd)
     assert dataset["files_accepted"] + dataset["files_refused"] == len(report)
     assert sum(line["windows"] for line in report) == dataset["windows"] > 0
+    assert dataset["files_refused"] > 0, "the odd files hold one at least that is no music"
     for line in report:
         if line["verdict"] == "refused":
             assert line["code"], line

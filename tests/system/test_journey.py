@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 import servers
-from corpus import data_folder
+from corpus import data_folder, has_data
 
 from .journey import travel
 
 
-def odd_files() -> list[Path]:
-    """Every file of `dirty` where the data is there; one that is no MIDI file in any case."""
-    return sorted(data_folder("dirty").glob("*.mid"))
+def odd_files(folder: Path) -> list[Path]:
+    """Every file of `dirty`; where the data is not there, one that is no MIDI file, written to `folder`."""
+    if has_data("dirty"):
+        return sorted(data_folder("dirty").glob("*.mid"))
+    words = folder / "words.mid"
+    words.write_bytes(b"These are words, not music.")
+    return [words]
 
 
-def test_on_one_machine(embedded: servers.Embedded) -> None:
-    travel(embedded.url, embedded.url, data_folder("small"), odd_files())
+def test_on_one_machine(embedded: servers.Embedded, tmp_path: Path) -> None:
+    travel(embedded.url, embedded.url, data_folder("small"), odd_files(tmp_path))
 
 
 @pytest.fixture
@@ -50,6 +54,6 @@ def cluster(postgres_url: str, broker_url: str, s3: servers.S3, tmp_path: Path) 
         yield urls["api"], urls["sampler"]
 
 
-def test_on_many(cluster: tuple[str, str]) -> None:
+def test_on_many(cluster: tuple[str, str], tmp_path: Path) -> None:
     api_url, sampler_url = cluster
-    travel(api_url, sampler_url, data_folder("small"), odd_files())
+    travel(api_url, sampler_url, data_folder("small"), odd_files(tmp_path))
