@@ -85,7 +85,7 @@ def train(api: httpx.Client, run_id: str, family: str) -> None:
     assert kinds[:2] == ["created", "started"]
     assert "succeeded" in kinds
     points = list(pages(api, f"/v1/runs/{run_id}/metrics"))
-    assert len(points) == kinds.count("evaluated") >= 2
+    assert len(points) == kinds.count("evaluated") > 0
     wanted = {
         "vae": {"train_reconstruction", "train_kl", "validation_reconstruction", "validation_kl"},
         "gan": {"generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake"},
