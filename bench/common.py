@@ -10,11 +10,13 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+_CHORALES = 30
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +32,25 @@ def arguments(description: str, **extra: dict[str, object]) -> argparse.Namespac
     for name, keywords in extra.items():
         parser.add_argument(f"--{name}", **keywords)  # type: ignore[arg-type]  # argparse's keywords are not typed
     return parser.parse_args()
+
+
+def music(data: Path, name: str) -> list[Path]:
+    """The MIDI files of the data set `name` under `data`, of `data` itself, or, where neither has any, of the demo.
+
+    Which of them it is, is printed. The demo's chorales stay in a temporary folder, so that child processes find them.
+    """
+    for folder in (data / name, data):
+        if files := sorted(folder.rglob("*.mid")):
+            return files
+    folder = Path(tempfile.gettempdir()) / "pianola-bench-chorales"
+    print(f"no MIDI files in {data}: measuring on {_CHORALES} Bach chorales of the demo, in {folder}")
+    if len(list(folder.glob("*.mid"))) < _CHORALES:
+        # Music21 is large: a child that measures its memory finds the files written.
+        from pianola_cli.demo import write_chorales
+
+        folder.mkdir(exist_ok=True)
+        write_chorales(folder, _CHORALES)
+    return sorted(folder.rglob("*.mid"))
 
 
 def peer(name: str) -> ModuleType:

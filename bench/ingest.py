@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import alternate, arguments, peer, report
+from common import alternate, arguments, music, peer, report
 
 from pianola.codec.options import PRESETS
 from pianola.codec.shards import Manifest, ShardWriter, manifest_bytes, manifest_digest
@@ -48,9 +48,7 @@ def ingest(files: list[Path], folder: Path) -> Manifest:
 
 def main() -> None:
     parsed = arguments(__doc__ or "", child={"action": "store_true", "help": "ingest once and print the peak memory"})
-    files = sorted((parsed.data / "large").rglob("*.mid"))
-    if not files:
-        raise SystemExit(f"No MIDI files in {parsed.data / 'large'}: point --data at the folder that holds `large`.")
+    files = music(parsed.data, "large")
     if parsed.quick:
         files = files[::QUICK_SHARE]
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +67,7 @@ def compare(files: list[Path], folder: Path) -> None:
     """Run both in turn and print the figures; every round of ours writes to a folder of its own."""
     # First, while this process is small: Linux counts what a child's parent held at the fork as the child's own.
     child = subprocess.run([sys.executable, *sys.argv, "--child"], check=True, capture_output=True, text=True)
-    measured = json.loads(child.stdout)
+    measured = json.loads(child.stdout.splitlines()[-1])
     rival = peer("mido_loop")
     rounds = iter(range(1_000))
     ours_seconds, rival_seconds = alternate(

@@ -22,17 +22,17 @@ from pianola.models.registry import create_learner
 GOAL = 1.0
 
 
-def windows_of(folder: Path, count: int) -> torch.Tensor:
-    """The first `count` windows [count, 1, 96, 96] of a folder, float32; repeated if there are fewer."""
+def windows_of(files: list[Path], count: int) -> torch.Tensor:
+    """The first `count` windows [count, 1, 96, 96] of the files, float32; repeated if there are fewer."""
     found: list[np.ndarray] = []
-    for file in sorted(folder.rglob("*.mid")):
+    for file in files:
         verdict, windows = judge(file.read_bytes(), codec_options("thesis", {}))
         if verdict.accepted:
             found.append(windows)
         if sum(map(len, found)) >= count:
             break
     if not found:
-        raise SystemExit(f"No MIDI file in {folder} could be read: give --data a folder with music.")
+        raise SystemExit("None of the MIDI files could be read: give --data a folder with music.")
     return torch.from_numpy(np.resize(np.concatenate(found), (count, 1, 96, 96))).float()
 
 
@@ -64,8 +64,7 @@ def main() -> None:
         batch={"type": int, "default": 64, "help": "windows in a step"},
     )
     torch.set_num_threads(given.threads)
-    small = given.data / "small"
-    batch = windows_of(small if small.is_dir() else given.data, given.batch)
+    batch = windows_of(common.music(given.data, "small"), given.batch)
     ours, theirs = our_step(batch), their_step(batch)
     # Warming up tells how many rounds the time allows; an odd number, so that the median is one of the times.
     one_round = common.seconds(ours) + common.seconds(theirs)
