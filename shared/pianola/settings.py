@@ -88,7 +88,7 @@ class WorkerSettings(Settings):
 
 
 class PreprocessSettings(WorkerSettings):
-    """Settings of the preprocess worker: processes, and the size of a chunk task in MIDI files and bytes."""
+    """Settings of the preprocess worker: how many processes read files."""
 
     concurrency: int = Field(default=2, ge=1)
 

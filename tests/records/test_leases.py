@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pianola.records import Records, evaluations, events, leases, models, runs
-from pianola.records.errors import StaleAttempt
+from pianola.records.errors import NotFound, StaleAttempt
 from pianola.records.states import RunState, WrongState
 from pianola.records.tables import Run
 
@@ -198,3 +198,18 @@ def test_events_have_no_gap_under_concurrent_writers(records: Records) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(40)))
     assert len(kinds(records, run.id)) == 41
+
+
+def test_runs_that_reach_the_same_digest_keep_their_own_checkpoints(records: Records) -> None:
+    first, second = queued_run(records), queued_run(records)
+    for run in (first, second):
+        claim(records, run.id)
+        with records.write() as session:
+            leases.commit_checkpoint(session, run.id, 1, checkpoint(run, 1, 10), {}, [])
+    digest = checkpoint(first, 1, 10).generator_digest
+    with records.read() as session:
+        assert runs.checkpoint(session, digest, first.id).run_id == first.id
+        assert runs.checkpoint(session, digest, second.id).run_id == second.id
+        assert runs.checkpoint(session, digest).run_id == second.id
+        with pytest.raises(NotFound):
+            runs.checkpoint(session, digest, "run_none")

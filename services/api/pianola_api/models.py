@@ -70,7 +70,4 @@ def _checkpoint(session: Session, wanted: NewModel) -> Checkpoint:
         if not found:
             raise NotFound("checkpoint of run", run_id)
         return found[-1]
-    for checkpoint in reversed(found):
-        if wanted.checkpoint in (checkpoint.digest, checkpoint.generator_digest):
-            return checkpoint
-    raise NotFound("checkpoint of this run", wanted.checkpoint)
+    return runs.checkpoint(session, wanted.checkpoint, run_id)

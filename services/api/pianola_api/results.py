@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from pianola.queue import EVALUATE_RUN
 from pianola.records import evaluations, runs, tables
-from pianola.records.errors import NotFound
 from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
@@ -67,9 +66,7 @@ def checkpoints(run: str, query_data: PageQuery) -> dict[str, Any]:
 def checkpoint(run: str, digest: str) -> Response:
     """A checkpoint's safetensors file: whole, or the generating half alone, whichever has this sha256"""
     with here().records.read() as session:
-        row = runs.checkpoint(session, digest)
-        if row.run_id != runs.get(session, run).id:
-            raise NotFound("checkpoint of this run", digest)
+        row = runs.checkpoint(session, digest, runs.get(session, run).id)
     whole = digest == row.digest
     key, size = (row.key, row.size) if whole else (row.generator_key, row.generator_size)
     response = _object(key, size, "application/octet-stream", etag=digest)

@@ -18,7 +18,7 @@ from pianola.records.tables import Chunk, Dataset, DatasetFile, Json
 
 CHUNK_FILES: Final = 256
 CHUNK_BYTES: Final = 2 * 2**20
-"""A chunk takes one worker a few seconds: 2 MiB of MIDI at about 1 MB/s with everything around it."""
+"""bounds of a chunk: small enough to be read again when its worker dies, large enough for a shard of some MB"""
 
 _MENDABLE: Final = (DatasetState.OPEN, DatasetState.FAILED)
 

@@ -113,9 +113,14 @@ def checkpoints(session: Session, run_id: str) -> Sequence[Checkpoint]:
     return session.scalars(query.order_by(Checkpoint.step, Checkpoint.attempt)).all()
 
 
-def checkpoint(session: Session, digest: str) -> Checkpoint:
-    """The newest checkpoint whose whole or generating half has this sha256. Raises NotFound."""
+def checkpoint(session: Session, digest: str, run_id: str | None = None) -> Checkpoint:
+    """The newest checkpoint, of one run or of all, whose whole or generating half has this sha256. Raises NotFound.
+
+    Runs with the same dataset, options and seed reach the same digests.
+    """
     query = select(Checkpoint).where((Checkpoint.generator_digest == digest) | (Checkpoint.digest == digest))
+    if run_id is not None:
+        query = query.where(Checkpoint.run_id == run_id)
     found = session.scalar(query.order_by(Checkpoint.id.desc()).limit(1))
     if found is None:
         raise NotFound("checkpoint", digest)
