@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from pianola.intake import names, zips
+from pianola.intake.names import UnusableName, clean
 from pianola.objects.layout import file_key
-from pianola_api import names, zips
-from pianola_api.names import UnusableName, clean
 
 from .steps import MIDI, Api, zipped
 

@@ -7,11 +7,11 @@ from typing import IO, Final
 
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
+from pianola.intake.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
+from pianola.intake.zips import Skipped, midi_files
 from pianola.objects import ObjectStore
 from pianola.objects.layout import file_key
 from pianola.records.datasets import NewFile
-from pianola_api.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
-from pianola_api.zips import Skipped, midi_files
 
 FIELD: Final = "files"
 _READ_BYTES: Final = 2**16

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from pianola_api.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
+from pianola.intake.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
 
 MOST_ENTRIES: Final = 100_000
 LARGEST_RATIO: Final = 200

@@ -1,0 +1,1 @@
+"""What comes in from strangers: names, archives, and the one way by which files enter a dataset."""
