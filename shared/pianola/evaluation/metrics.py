@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -174,13 +176,7 @@ class Counts:
 
 def count(windows: Windows) -> Counts:
     """Counts of the windows, in one pass. Raises BadWindows."""
-    total: Counts | None = None
-    for batch in _batches(windows):
-        counts = _count_batch(batch)
-        total = counts if total is None else total + counts
-    if total is None:
-        raise BadWindows("no window")
-    return total
+    return reduce(add, map(_count_batch, batches_of(windows)))
 
 
 def note_frequency(windows: Windows, lowest_pitch: int) -> NDArray[np.float64]:
@@ -228,8 +224,9 @@ def compare_counts(generated: Counts, data: Counts, lowest_pitch: int) -> dict[s
     }
 
 
-def _batches(windows: Windows) -> Iterator[NDArray[np.bool_]]:
-    """The windows as bool batches of at most _BATCH. Raises BadWindows."""
+def batches_of(windows: Windows) -> Iterator[NDArray[np.bool_]]:
+    """The windows as bool batches [n, 96, 96] of at most 256, checked. Raises BadWindows, also where there are none."""
+    found = False
     for part in [windows] if isinstance(windows, np.ndarray) else windows:
         if part.ndim != 3 or part.shape[1:] != (SIDE, SIDE):
             raise BadWindows(f"shape {list(part.shape)}")
@@ -239,7 +236,10 @@ def _batches(windows: Windows) -> Iterator[NDArray[np.bool_]]:
             strange = batch[~lit & (batch != 0)]
             if strange.size:
                 raise BadWindows(f"the value {strange.flat[0]}")
+            found = True
             yield lit
+    if not found:
+        raise BadWindows("no window")
 
 
 def _count_batch(lit: NDArray[np.bool_]) -> Counts:
