@@ -18,6 +18,7 @@ from common import alternate, arguments, music, peer, report
 from pianola.codec.options import PRESETS
 from pianola.codec.shards import Manifest, ShardWriter, manifest_bytes, manifest_digest
 from pianola.codec.verdict import judge
+from pianola.codec.windows import unpack
 from pianola.objects.local import LocalStore
 
 GOAL = 8.0
@@ -35,7 +36,7 @@ def ingest(files: list[Path], folder: Path) -> Manifest:
     for position, file in enumerate(files):
         data = file.read_bytes()
         verdict, windows = judge(data, options)
-        writer.add(position, windows)
+        writer.add(position, unpack(windows.lit))
         digests.append(hashlib.sha256(data).hexdigest())
         counts.append(verdict.windows)
         notes += verdict.notes

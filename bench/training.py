@@ -16,6 +16,7 @@ import torch
 
 from pianola.codec.options import codec_options
 from pianola.codec.verdict import judge
+from pianola.codec.windows import unpack
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner
 
@@ -28,7 +29,7 @@ def windows_of(files: list[Path], count: int) -> torch.Tensor:
     for file in files:
         verdict, windows = judge(file.read_bytes(), codec_options("thesis", {}))
         if verdict.accepted:
-            found.append(windows)
+            found.append(unpack(windows.lit))
         if sum(map(len, found)) >= count:
             break
     if not found:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy.exc import DBAPIError
 
-from pianola.codec.options import BadCodecOptions
+from pianola.codec.options import BadOption
 from pianola.models.presets import BadRunOptions
 from pianola.objects import ObjectMissing, StoreUnavailable
 from pianola.records import errors
@@ -53,7 +53,7 @@ def problem_of(error: Exception) -> Problem | None:
     """The problem that `error` is for a caller; None where it is a fault of ours (answer 500 and log it)."""
     if isinstance(error, BadRunOptions):
         return Problem(422, "invalid-options", "The run options are not valid", str(error), error.errors)
-    if isinstance(error, BadCodecOptions):
+    if isinstance(error, BadOption):
         fields = [{"field": f"options.{error.field}", "message": error.message}]
         return Problem(422, "invalid-options", "The codec options are not valid", str(error), fields)
     if isinstance(error, DBAPIError):

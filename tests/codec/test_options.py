@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from pianola.codec.options import PRESETS, BadCodecOptions, CodecOptions, codec_options
+from pianola.codec.options import PRESETS, BadOption, CodecOptions, codec_options
 
 
 def test_the_presets_are_those_of_the_design() -> None:
@@ -40,26 +40,26 @@ def test_json_and_back(options: CodecOptions) -> None:
     ],
 )
 def test_a_bad_option_is_named_with_its_value(field: str, value: object) -> None:
-    with pytest.raises(BadCodecOptions) as refused:
+    with pytest.raises(BadOption) as refused:
         codec_options("piano", {field: value})
     assert (refused.value.field, refused.value.value) == (field, value)
-    with pytest.raises(BadCodecOptions):
+    with pytest.raises(BadOption):
         CodecOptions.from_json(PRESETS["piano"].to_json() | {field: value})
 
 
 def test_the_message_says_what_is_possible() -> None:
-    with pytest.raises(BadCodecOptions, match=r"^rounding: 'nearest' is not one of absolute, delta$"):
+    with pytest.raises(BadOption, match=r"^rounding: 'nearest' is not one of absolute, delta$"):
         codec_options("piano", {"rounding": "nearest"})
-    with pytest.raises(BadCodecOptions, match=r"^lowest_pitch: 40 is not one of 0 to 32$"):
+    with pytest.raises(BadOption, match=r"^lowest_pitch: 40 is not one of 0 to 32$"):
         codec_options("piano", {"lowest_pitch": 40})
-    with pytest.raises(BadCodecOptions, match=r"^preset: 'jazz' is not one of piano, thesis$"):
+    with pytest.raises(BadOption, match=r"^preset: 'jazz' is not one of piano, thesis$"):
         codec_options("jazz", {})
-    with pytest.raises(BadCodecOptions, match=r"^tempo: no such codec option; there are rounding, "):
+    with pytest.raises(BadOption, match=r"^tempo: no such codec option; there are rounding, "):
         codec_options("piano", {"tempo": 120})
 
 
 def test_a_missing_field_is_named() -> None:
     values = PRESETS["piano"].to_json()
     del values["restrike"]
-    with pytest.raises(BadCodecOptions, match="restrike: missing"):
+    with pytest.raises(BadOption, match="restrike: missing"):
         CodecOptions.from_json(values)

@@ -17,13 +17,12 @@ from pianola.codec.shards import (
     ShardWriter,
     manifest_bytes,
     manifest_digest,
-    pack,
     read_manifest,
     read_shard,
-    unpack,
     write_shard,
 )
 from pianola.codec.window import Bytes
+from pianola.codec.windows import pack, unpack
 
 
 def noise(count: int, seed: int = 0) -> Bytes:

@@ -30,14 +30,14 @@ def test_an_accepted_file() -> None:
         left_out={"percussion": 1, "outside_rows": 1, "note_offs": 1},
         warnings=["1 note is never released; drawn to the last note event of the track."],
     )
-    assert windows.shape == (2, 96, 96)
+    assert windows.lit.shape == (2, 96, 12)
 
 
 def test_a_refused_file() -> None:
     verdict, windows = judge(b"hello", PIANO)
     assert (verdict.accepted, verdict.code, verdict.offset) == (False, "not_midi", 0)
     assert verdict.reason == "This is not a MIDI file: it does not begin with the letters MThd."
-    assert windows.shape == (0, 96, 96)
+    assert windows.lit.shape == (0, 96, 12)
 
 
 @pytest.mark.parametrize(

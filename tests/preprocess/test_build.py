@@ -7,8 +7,9 @@ import pytest
 
 from pianola.codec import shards
 from pianola.codec.options import PRESETS
-from pianola.codec.shards import read_manifest, read_shard, unpack
+from pianola.codec.shards import read_manifest, read_shard
 from pianola.codec.verdict import judge
+from pianola.codec.windows import unpack
 from pianola.objects import ObjectMissing
 from pianola.objects.layout import file_key, shard_key
 from pianola.records import datasets
@@ -41,7 +42,7 @@ def test_the_shards_hold_every_window_in_the_order_of_the_names(workshop: Worksh
         _, expected = judge(music[name], PRESETS["piano"])
         found = [unpack(shard.windows[shard.file == position]) for shard in held]
         assert sum(len(part) for part in found) == len(expected) == manifest.file_windows[position]
-        assert b"".join(part.tobytes() for part in found) == expected.tobytes()
+        assert b"".join(part.tobytes() for part in found) == unpack(expected.lit).tobytes()
     assert dataset.windows == manifest.windows == sum(file.windows for file in workshop.files(dataset_id))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pianola.codec.verdict import Verdict
 
 
-class BadOption(PianolaError):
+class BadCodecOption(PianolaError):
     """A codec option that does not exist or cannot have this value."""
 
 
@@ -31,12 +31,12 @@ class BadOption(PianolaError):
 def inspect(paths: tuple[Path, ...], preset: str, options: dict[str, object], as_json: bool) -> None:
     """Say for each MIDI file what a build would say: accepted or refused, and why."""
     # numpy and the codec are imported by this command alone.
-    from pianola.codec.options import BadCodecOptions, codec_options
+    from pianola.codec.options import BadOption, codec_options
 
     try:
         chosen = codec_options(preset, options)
-    except BadCodecOptions as error:
-        raise BadOption(str(error)) from error
+    except BadOption as error:
+        raise BadCodecOption(str(error)) from error
     judged = list(_judged(paths, chosen))
     accepted = [verdict for _, verdict in judged if verdict.accepted]
     windows = sum(verdict.windows for verdict in accepted)

@@ -9,6 +9,7 @@ import structlog
 from pianola.codec.options import CodecOptions
 from pianola.codec.shards import Manifest, ShardEntry, ShardWriter, manifest_bytes, manifest_digest
 from pianola.codec.verdict import Verdict, judge
+from pianola.codec.windows import unpack
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.objects.layout import dataset_key, file_key, manifest_key
 from pianola.records import Records, datasets
@@ -97,7 +98,7 @@ def _build_file(store: ObjectStore, file: DatasetFile, options: CodecOptions, wr
     except (ObjectMissing, ObjectCorrupt) as error:
         raise FileLost(file.name, error) from error
     verdict, windows = judge(data, options)
-    writer.add(file.position, windows)
+    writer.add(file.position, unpack(windows.lit))
     return _at(file.position, verdict)
 
 

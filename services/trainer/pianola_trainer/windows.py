@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pianola.codec.options import CodecOptions
-from pianola.codec.shards import BadManifest, BadShard, read_manifest, read_shard, unpack
+from pianola.codec.shards import BadManifest, BadShard, read_manifest, read_shard
 from pianola.codec.window import SIDE, Bytes, Integers
+from pianola.codec.windows import unpack
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.objects.layout import dataset_key
 from pianola.records.tables import Dataset

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from pianola.codec.window import SIDE, Bytes
+from pianola.codec.windows import pack
 
 SHARD_BYTES: Final = 8 * 2**20
 """A shard's windows take no more than this, packed."""
@@ -68,16 +69,6 @@ class ShardEntry:
             case {"sha256": str(sha256), "windows": int(windows), "files_from": int(first), "files_to": int(last)}:
                 return cls(sha256, windows, first, last)
         raise BadManifest(f"{values!r} is not a shard's entry")
-
-
-def pack(windows: Bytes) -> Bytes:
-    """Windows [n, 96, 96], lit where not 0, as bits [n, 96, 12]; the first step is the highest bit."""
-    return np.packbits(windows, axis=-1)
-
-
-def unpack(packed: Bytes) -> Bytes:
-    """Packed windows [n, 96, 12] as 0 and 1 [n, 96, 96]."""
-    return np.unpackbits(packed, axis=-1)
 
 
 def write_shard(packed: Bytes, file: npt.NDArray[np.int32], start: npt.NDArray[np.int32]) -> bytes:

@@ -10,13 +10,18 @@ from pianola.codec.options import CodecOptions
 from pianola.codec.reader import LIMITS, Limits, Score, read_midi
 from pianola.codec.roll import Encoded, LeftOut, draw
 from pianola.codec.unreadable import CODES, UnreadableMidi
-from pianola.codec.window import SIDE, STEPS_PER_QUARTER, Bytes
+from pianola.codec.window import SIDE, STEPS_PER_QUARTER
+from pianola.codec.windows import Windows, no_windows, pack
 
 VERDICT_CODES: Final = (
     *CODES,
     "no_notes",  # a MIDI file in order, in which no note is struck
     "all_left_out",  # it has notes, and none that these options draw
     "too_short",  # shorter than a window, and these options drop incomplete windows
+    "all_filtered",  # it has windows, and none that these options keep: another metre, or too few notes
+    "reader_slow",  # reading took longer than a build waits for one file
+    "reader_memory",  # reading took more memory than a build gives to one file
+    "reader_crashed",  # the process that read the file died of it
 )
 """Every code of a refusal. Codes are stable: programs may rely on them."""
 
@@ -43,9 +48,9 @@ class Verdict:
         return dataclasses.asdict(self)
 
 
-def judge(data: bytes, options: CodecOptions, limits: Limits = LIMITS) -> tuple[Verdict, Bytes]:
-    """A verdict on any bytes, and their windows [n, 96, 96] (none when refused). No bytes make it raise."""
-    nothing = np.zeros((0, SIDE, SIDE), np.uint8)
+def judge(data: bytes, options: CodecOptions, limits: Limits = LIMITS) -> tuple[Verdict, Windows]:
+    """A verdict on any bytes, and their windows (none when refused). No bytes make it raise."""
+    nothing = no_windows(options.velocity)
     try:
         score = read_midi(data, limits)
         encoded = draw(score, options, limits.steps)
@@ -55,7 +60,10 @@ def judge(data: bytes, options: CodecOptions, limits: Limits = LIMITS) -> tuple[
     if not encoded.notes:
         code, offset, reason = _without_notes(score, encoded)
         return Verdict(False, 0, 0, left_out, warnings, code, offset, reason), nothing
-    return Verdict(True, len(encoded.windows), encoded.notes, left_out, warnings), encoded.windows
+    count = len(encoded.windows)
+    start, metre = np.arange(count, dtype=np.int32) * SIDE, np.full((count, 2), 4, np.uint8)
+    windows = Windows(pack(encoded.windows), start, np.full(count, 120, np.float32), metre)
+    return Verdict(True, count, encoded.notes, left_out, warnings), windows
 
 
 def _without_notes(score: Score, encoded: Encoded) -> tuple[str, int, str]:
