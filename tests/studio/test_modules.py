@@ -186,3 +186,53 @@ def test_notes_sound_and_the_dampers_stop_them(run: Any) -> None:
     moving = steps[:-1]
     assert moving == sorted(moving)
     assert 3 < moving[-1] < 24  # 0.5 s at 120 quarter notes a minute are 12 steps
+
+
+def test_bars_are_read_with_the_arrow_keys_and_summed_up_in_words(run: Any) -> None:
+    said = run(
+        """
+        const { Histogram } = await load("histogram.js");
+        const bars = [["silence", 1], ["1 note", 3], ["2 notes", 0]].map(([name, value]) => ({ name, value }));
+        const signal = new AbortController().signal;
+        const chart = new Histogram({ title: "Polyphony", words: "mean 0.8", unit: "step", bars }, signal);
+        document.body.append(chart.element);
+        chart.redraw();
+        const press = (key) => chart.svg.dispatchEvent(new KeyboardEvent("keydown", { key }));
+        const said = [chart.where.textContent];
+        for (const key of ["ArrowRight", "ArrowRight", "End", "ArrowRight", "Home", "ArrowLeft"]) {
+          press(key);
+          said.push(chart.where.textContent);
+        }
+        chart.svg.dispatchEvent(new FocusEvent("blur"));
+        return [...said, chart.where.textContent, chart.svg.getAttribute("aria-label")];
+        """
+    )
+    assert said == [
+        "mean 0.8",
+        "silence: 1 step, 25 %",
+        "1 note: 3 steps, 75 %",
+        "2 notes: 0 steps, 0 %",
+        "2 notes: 0 steps, 0 %",
+        "silence: 1 step, 25 %",
+        "silence: 1 step, 25 %",
+        "mean 0.8",
+        "Polyphony, 3 bars: mean 0.8; most at 1 note, 3 steps",
+    ]
+
+
+@pytest.mark.parametrize("down", [None, {"label": "dataset", "values": [0] * 59 + [1.0] + [0] * 68}])
+def test_note_frequency_stands_over_whole_octaves(run: Any, down: dict[str, Any] | None) -> None:
+    keys, bars, label = run(
+        """
+        const { pitchBars } = await load("bars.js");
+        const figure = pitchBars(given.up, given.down, new AbortController().signal);
+        document.body.append(figure);
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const number = (query) => figure.querySelectorAll(query).length;
+        return [number(".key"), number(".bar, .bar-generated"), figure.querySelector("svg").ariaLabel];
+        """,
+        {"up": {"label": "generated", "values": [0] * 61 + [0.75, 0.25] + [0] * 65}, "down": down},
+    )
+    octaves = 1 if down is None else 2  # C4 to B4; with the B below also C3 to B3
+    assert (keys, bars) == (12 * octaves, 12 * octaves)
+    assert label.endswith("most at C♯4, 75 %")

@@ -5,6 +5,7 @@
  * @typedef {{title: string, note?: string, range?: [number, number], format?: (value: number) => string}} ChartOptions
  */
 
+import { ChartFrame } from "./chart_frame.js";
 import { h, put, s } from "./dom.js";
 import { count, figure } from "./format.js";
 
@@ -29,50 +30,34 @@ export function ticks(low, high, wanted) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * width).toPrecision(12)));
 }
 
-export class LineChart {
+export class LineChart extends ChartFrame {
   /**
    * @param {ChartOptions} options
    * @param {AbortSignal} signal
    */
   constructor({ title, note = "", range, format = figure }, signal) {
-    this.title = title;
+    super({ title, note, height: HEIGHT }, signal);
     this.range = range;
     this.format = format;
     /** @type {Series[]} */
     this.series = [];
     /** @type {number[]} */
     this.xs = [];
-    /** @type {number|null} */
-    this.under = null;
-    this.svg = s("svg", { class: "chart-area", role: "img", tabindex: 0, height: HEIGHT });
-    this.legend = h("ul", { class: "legend" });
-    this.where = h("span", { class: "chart-where" });
-    this.element = h(
-      "figure",
-      { class: "chart" },
-      h("figcaption", null, h("strong", null, title), note && h("span", { class: "soft" }, note), this.where),
-      this.svg,
-      this.legend,
-    );
-    const observer = new ResizeObserver(() => this.draw());
-    observer.observe(this.element);
-    signal.addEventListener("abort", () => observer.disconnect());
-    this.svg.addEventListener("pointermove", (event) => this.point(event));
-    this.svg.addEventListener("pointerleave", () => this.look(null));
-    this.svg.addEventListener("blur", () => this.look(null));
-    this.svg.addEventListener("keydown", (event) => this.walk(event));
   }
 
   /** @param {Series[]} series */
   update(series) {
     this.series = series.filter(({ points }) => points.length > 0);
     this.xs = [...new Set(this.series.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
-    this.draw();
+    this.redraw();
   }
 
-  draw() {
-    const width = this.element.clientWidth;
-    if (width === 0 || !this.xs.length) return;
+  get length() {
+    return this.xs.length;
+  }
+
+  /** @param {number} width */
+  draw(width) {
     const ys = this.series.flatMap(({ points }) => points.map(({ y }) => y));
     const tall = this.range ?? [Math.min(...ys), Math.max(...ys)];
     const yTicks = ticks(tall[0], tall[1], 4);
@@ -86,12 +71,8 @@ export class LineChart {
       x: /** @type {[number, number]} */ ([this.xs[0], Math.max(this.xs[this.xs.length - 1], this.xs[0] + 1)]),
       y: /** @type {[number, number]} */ ([yTicks[0], yTicks[yTicks.length - 1]]),
     };
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    this.svg.setAttribute("width", String(width));
-    this.svg.setAttribute("aria-label", this.summary());
     this.marker = s("g", { class: "chart-marker" });
     put(this.svg, this.axes(xTicks, yTicks), ...this.series.map((line) => this.line(line)), this.marker);
-    this.look(this.under);
   }
 
   /** @param {number} x */
@@ -151,42 +132,28 @@ export class LineChart {
     return group;
   }
 
-  /** @param {PointerEvent} event */
-  point(event) {
-    if (!this.xs.length || !this.frame) return;
-    const at = event.clientX - this.svg.getBoundingClientRect().left;
+  /** @param {number} at */
+  nearest(at) {
     let nearest = 0;
     this.xs.forEach((x, i) => {
       if (Math.abs(this.px(x) - at) < Math.abs(this.px(this.xs[nearest]) - at)) nearest = i;
     });
-    this.look(nearest);
-  }
-
-  /** @param {KeyboardEvent} event */
-  walk(event) {
-    const last = this.xs.length - 1;
-    const from = this.under ?? last + (event.key === "ArrowLeft" ? 1 : 0);
-    const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last }[event.key];
-    if (to === undefined || last < 0) return;
-    event.preventDefault();
-    this.look(Math.max(0, Math.min(last, to)));
+    return nearest;
   }
 
   /** @param {number|null} index  into the x values; null shows the newest values */
-  look(index) {
-    this.under = index;
-    const { xs } = this;
-    if (!xs.length || !this.frame || !this.marker) return;
+  show(index) {
+    const { xs, marker } = this;
     const x = xs[index ?? xs.length - 1];
-    const { top, bottom } = this.frame;
-    put(this.marker, index !== null && s("line", { x1: this.px(x), x2: this.px(x), y1: top, y2: bottom }));
-    put(this.where, `step ${count(x)}`);
+    const { top, bottom } = /** @type {NonNullable<LineChart["frame"]>} */ (this.frame);
+    const marked = index !== null;
+    if (marker) put(marker, marked && s("line", { x1: this.px(x), x2: this.px(x), y1: top, y2: bottom }));
     put(
       this.legend,
       ...this.series.map(({ label, tone, points }) => {
-        const found = points.find((point) => point.x === x) ?? (index === null ? points[points.length - 1] : undefined);
-        if (found && index !== null) {
-          this.marker?.append(s("circle", { class: `tone-${tone}`, cx: this.px(found.x), cy: this.py(found.y), r: 4 }));
+        const found = points.find((point) => point.x === x) ?? (marked ? undefined : points[points.length - 1]);
+        if (found && marked) {
+          marker?.append(s("circle", { class: `tone-${tone}`, cx: this.px(found.x), cy: this.py(found.y), r: 4 }));
         }
         return h(
           "li",
@@ -197,6 +164,7 @@ export class LineChart {
         );
       }),
     );
+    return `step ${count(x)}`;
   }
 
   /** @returns {string} the chart in words */

@@ -157,7 +157,9 @@ export class EvaluationPart {
       h("p", { class: "soft" }, `${count(samples)} generated windows (seed ${seed}) beside those of the dataset.`),
       table("Evaluation", ["", "Generated", "Dataset"], figures(report)),
       differences(report),
-      Array.isArray(generated) && Array.isArray(data) && pitchBars(generated, data),
+      Array.isArray(generated) &&
+        Array.isArray(data) &&
+        pitchBars({ label: "generated", values: generated }, { label: "dataset", values: data }, this.signal),
     );
   }
 }
