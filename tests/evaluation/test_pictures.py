@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pianola.evaluation.pictures import NothingToDraw, grid_png, roll_png
+from pianola.evaluation.pictures import NothingToDraw, contact_sheet, grid_png, roll_png
 
 from .rolls import window, windows
 
@@ -125,3 +125,28 @@ def test_what_cannot_be_drawn_is_refused(make: object, problem: str) -> None:
     assert callable(make)
     with pytest.raises(NothingToDraw, match=problem):
         make()
+
+
+def test_a_contact_sheet_keeps_every_name_under_its_own_roll() -> None:
+    """The name in the middle is far too long; nothing of it may reach into the gaps beside its roll."""
+    three = windows(*(window((60, 0, 12)) for _ in range(3)))
+    picture = pixels(contact_sheet(three, ["a.mid", "ragtime/" * 60 + "the entertainer.mid", "c.mid"], columns=3))
+    side, gap = 96 * 2, 4 * 2
+    written = (picture[gap + side :] != PAGE).any(axis=2).any(axis=0)
+    lefts = [gap + column * (side + gap) for column in range(3)]
+    inside = np.zeros(len(written), bool)
+    for left in lefts:
+        assert written[left : left + side].any(), "a name under each roll"
+        inside[left : left + side] = True
+    assert not written[~inside].any()
+    assert written[lefts[1] : lefts[1] + side].sum() > 2 * written[lefts[0] : lefts[0] + side].sum()
+
+
+def test_a_contact_sheet_shows_the_end_of_a_long_name() -> None:
+    one = windows(window((60, 0, 12)))
+    long = "a very long folder of ragtime and more ragtime/"
+    sheets = [contact_sheet(one, [name]) for name in (f"{long}1.mid", f"{long}2.mid", f"x{long}1.mid")]
+    assert sheets[0] != sheets[1]
+    assert sheets[0] == sheets[2]
+    with pytest.raises(NothingToDraw, match="2 labels for 1 windows"):
+        contact_sheet(one, ["a.mid", "b.mid"])

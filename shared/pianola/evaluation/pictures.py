@@ -84,7 +84,7 @@ def grid_png(
     if labels is not None and len(labels) != len(windows):
         raise NothingToDraw(f"{len(labels)} labels for {len(windows)} windows")
     columns = min(columns, len(windows))
-    side, gap, size = SIDE * scale, 4 * scale, max(10, 5 * scale)
+    side, gap, size = SIDE * scale, 4 * scale, _label_size(scale)
     below = round(1.6 * size) if labels is not None else 0
     lines = -(-len(windows) // columns)
     page = np.full((gap + lines * (side + below + gap), gap + columns * (side + gap)), _PAGE, np.uint8)
@@ -97,6 +97,31 @@ def grid_png(
         if labels is not None:
             texts.append((left, top + side + round(1.2 * size), labels[index], "ls"))
     return _png(_write(page, texts, size))
+
+
+def contact_sheet(windows: NDArray[Any], names: Sequence[str], columns: int = 6, lowest_pitch: int = 17) -> bytes:
+    """PNG of windows [n, 96, 96] from many files, with the name of its file under each; a long one loses its beginning.
+
+    lowest_pitch: the MIDI pitch of row 95. Raises NothingToDraw.
+    """
+    scale = 2
+    font = ImageFont.load_default(_label_size(scale))
+    return grid_png(windows, columns, scale, lowest_pitch, [_end_of(name, SIDE * scale, font) for name in names])
+
+
+def _label_size(scale: int) -> int:
+    return max(10, 5 * scale)
+
+
+def _end_of(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """As much of the end of `name` as is no wider than `width` pixels: it tells files of one folder apart."""
+    if font.getlength(name) <= width:
+        return name
+    # No letter is narrower than a pixel, so that what is cut off here could never be shown.
+    start = max(1, len(name) - width)
+    while font.getlength(f"…{name[start:]}") > width:
+        start += 1
+    return f"…{name[start:]}"
 
 
 def _check(windows: NDArray[Any], scale: int) -> None:
