@@ -1,0 +1,264 @@
+"""Shards: windows at rest, 8 steps a byte, with what is known of each.
+
+A shard is a safetensors file of these tensors: `windows` uint8 [n, 96, 12]; `file` int32 [n], the position of the
+window's file in the dataset's files ordered by name; `start` int32 [n], the window's first step in that file; `tempo`
+float32 [n] and `metre` uint8 [n, 2] there; `held_out` uint8 [n], 1 where the file is held out from training; `labels`
+int16 [n, k] for k fields of labels, -1 where the file has none; and, where the dataset has velocities, `velocity` uint8
+[m] and `velocity_ends` int64 [n] (`pianola.codec.windows.Velocities`). Format 1 had the first three only. All windows
+of a file are in one shard. Shards are named by their content.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from pianola.codec.window import SIDE, Bytes, Integers, Mask
+from pianola.codec.windows import PACKED, Velocities, Windows
+from pianola.dataset.statistics import Statistics, count
+
+SHARD_BYTES: Final = 8 * 2**20
+"""A shard's windows take no more than this, packed, unless a single file's take more."""
+_TEMPO: Final = 120.0
+_METRE: Final = (4, 4)
+
+
+class BadShard(ValueError):
+    """Bytes that are not a shard, arrays that cannot be one, or JSON that is not a shard's entry."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Windows of files in the dataset's order; every array has a row for each window.
+
+    windows: packed uint8 [n, 96, 12]. file, start: int32 [n], position in the dataset and first step in the file.
+    tempo: float32 [n], quarter notes a minute. metre: uint8 [n, 2], numerator and denominator. held_out: bool [n].
+    labels: int16 [n, k], -1 for none. velocity: None unless the dataset has velocities.
+    """
+
+    windows: Bytes
+    file: npt.NDArray[np.int32]
+    start: npt.NDArray[np.int32]
+    tempo: npt.NDArray[np.float32]
+    metre: Bytes
+    held_out: Mask
+    labels: npt.NDArray[np.int16]
+    velocity: Velocities | None = None
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def rows(self, index: slice | Integers | Mask) -> "Shard":
+        """These rows as a shard of their own."""
+        velocity = None if self.velocity is None else _velocities_at(self.velocity, np.arange(len(self))[index])
+        return _shard({name: getattr(self, name)[index] for name in _ROWS}, velocity)
+
+    def as_windows(self) -> Windows:
+        """The rows as the codec gives them: what of a shard belongs to the file alone."""
+        return Windows(self.windows, self.start, self.tempo, self.metre, self.velocity)
+
+
+_ROWS: Final = tuple(field.name for field in dataclasses.fields(Shard) if field.name != "velocity")
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """A shard in the manifest: its digest, its number of windows, and the first and last file it has windows of."""
+
+    sha256: str
+    windows: int
+    files_from: int
+    files_to: int
+
+    @property
+    def key(self) -> str:
+        """Where the shard lies in the dataset's folder: the same for the same content."""
+        return f"shards/{self.sha256}.safetensors"
+
+    def to_json(self) -> dict[str, object]:
+        """Every field by name, as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> "ShardEntry":
+        """The entry that `to_json` wrote. Raises BadShard."""
+        match values:
+            case {"sha256": str(sha256), "windows": int(windows), "files_from": int(first), "files_to": int(last)}:
+                return cls(sha256, windows, first, last)
+        raise BadShard(f"{values!r} is not a shard's entry")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where the windows of the file at `position` begin: the shard's sha256, and the row there."""
+
+    position: int
+    shard: str
+    row: int
+
+
+def write_shard(shard: Shard) -> bytes:
+    """A shard's bytes, the same for the same arrays. Raises BadShard when the arrays do not fit together."""
+    _check(shard)
+    tensors = {name: np.ascontiguousarray(getattr(shard, name)) for name in _ROWS}
+    tensors["held_out"] = shard.held_out.astype(np.uint8)
+    if shard.velocity is not None:
+        tensors |= {"velocity": shard.velocity.values, "velocity_ends": shard.velocity.ends}
+    return save(tensors)
+
+
+def read_shard(data: bytes) -> Shard:
+    """The shard that `write_shard` wrote, or one of format 1: 120 quarter notes a minute in 4/4, nothing held out.
+
+    Raises BadShard.
+    """
+    try:
+        tensors = load(data)
+        if tensors.keys() == {"windows", "file", "start"}:
+            tensors |= _of_format_1(len(tensors["file"]))
+        velocity = None
+        if "velocity" in tensors:
+            velocity = Velocities(tensors["velocity"], tensors["velocity_ends"])
+        tensors["held_out"] = tensors["held_out"].astype(np.bool_)
+        shard = _shard({name: tensors[name] for name in _ROWS}, velocity)
+    except (SafetensorError, KeyError) as error:
+        raise BadShard(f"not a shard: {error}") from error
+    _check(shard)
+    return shard
+
+
+class ShardWriter:
+    """Collects files' windows and stores a shard whenever the next file would make it larger than SHARD_BYTES.
+
+    Holds one shard in memory, whatever the number of files. `put(key, data)` stores an object. The same files in the
+    same order give the same shards. labels: the number of label fields.
+    """
+
+    def __init__(self, put: Callable[[str, bytes], None], labels: int = 0) -> None:
+        self._put, self._labels = put, labels
+        self._pending: list[Shard] = []
+        self._bytes = 0
+        self._last = -1
+        self._entries: list[ShardEntry] = []
+        self.placed: list[Placed] = []
+        """Where the windows of every file stored so far begin."""
+        self.statistics = Statistics()
+        """Of everything stored so far."""
+
+    def add(self, position: int, windows: Windows, held_out: bool = False, labels: Sequence[int] = ()) -> None:
+        """Add a file's windows; positions must grow. labels: one number for each field, -1 for none."""
+        if not len(windows):
+            return
+        if position <= self._last:
+            raise ValueError(f"file {position} comes after file {self._last}: add files in the dataset's order")
+        if len(labels) != self._labels:
+            raise ValueError(f"file {position} has {len(labels)} labels, the dataset {self._labels} fields")
+        if self._bytes + windows.lit.nbytes > SHARD_BYTES:
+            self._flush()
+        self._last = position
+        self._pending.append(_shard_of(position, windows, held_out, labels))
+        self._bytes += windows.lit.nbytes
+
+    def close(self) -> list[ShardEntry]:
+        """Store what is left and return the entries of all shards, in order."""
+        self._flush()
+        return self._entries
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        shard = _joined(self._pending)
+        data = write_shard(shard)
+        entry = ShardEntry(hashlib.sha256(data).hexdigest(), len(shard), int(shard.file[0]), int(shard.file[-1]))
+        self._put(entry.key, data)
+        self._entries.append(entry)
+        row = 0
+        for file in self._pending:
+            self.placed.append(Placed(int(file.file[0]), entry.sha256, row))
+            row += len(file)
+        self.statistics += count(shard)
+        self._pending, self._bytes = [], 0
+
+
+def _shard(arrays: Mapping[str, npt.NDArray[Any]], velocity: Velocities | None) -> Shard:
+    return Shard(**arrays, velocity=velocity)
+
+
+def _shard_of(position: int, windows: Windows, held_out: bool, labels: Sequence[int]) -> Shard:
+    """One file's windows as a shard."""
+    rows = len(windows)
+    return Shard(
+        windows.lit,
+        np.full(rows, position, np.int32),
+        windows.start,
+        windows.tempo,
+        windows.metre,
+        np.full(rows, held_out),
+        np.tile(np.array(labels, np.int16), (rows, 1)),
+        windows.velocity,
+    )
+
+
+def _joined(parts: Sequence[Shard]) -> Shard:
+    """The parts' rows one after another. Either all parts have velocities or none has."""
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROWS}
+    found = [part.velocity for part in parts if part.velocity is not None]
+    if len(found) not in (0, len(parts)):
+        raise BadShard(f"{len(found)} of {len(parts)} files have velocities: in a dataset all have or none")
+    velocity = None
+    if found:
+        before = np.cumsum([0, *(len(each.values) for each in found)])
+        ends = [each.ends + offset for each, offset in zip(found, before, strict=False)]
+        velocity = Velocities(np.concatenate([each.values for each in found]), np.concatenate(ends))
+    return _shard(arrays, velocity)
+
+
+def _velocities_at(velocities: Velocities, rows: Integers) -> Velocities:
+    """The velocities of these windows."""
+    begins = np.append(0, velocities.ends)[:-1]
+    counts = (velocities.ends - begins)[rows]
+    ends = np.cumsum(counts)
+    # Each value's place: its window's first one, and as many further as it has before it.
+    places = np.repeat(begins[rows] - (ends - counts), counts) + np.arange(counts.sum())
+    return Velocities(velocities.values[places], ends)
+
+
+def _of_format_1(rows: int) -> dict[str, npt.NDArray[np.generic]]:
+    """What shards of format 1 did not say."""
+    return {
+        "tempo": np.full(rows, _TEMPO, np.float32),
+        "metre": np.tile(np.array(_METRE, np.uint8), (rows, 1)),
+        "held_out": np.zeros(rows, np.uint8),
+        "labels": np.zeros((rows, 0), np.int16),
+    }
+
+
+def _check(shard: Shard) -> None:
+    """Raise BadShard unless the arrays have their kinds and shapes."""
+    rows = len(shard.windows)
+    fields = shard.labels.shape[1] if shard.labels.ndim == 2 else 0
+    wanted = {
+        "windows": (np.uint8, (rows, SIDE, PACKED)),
+        "file": (np.int32, (rows,)),
+        "start": (np.int32, (rows,)),
+        "tempo": (np.float32, (rows,)),
+        "metre": (np.uint8, (rows, 2)),
+        "held_out": (np.bool_, (rows,)),
+        "labels": (np.int16, (rows, fields)),
+    }
+    for name, (dtype, shape) in wanted.items():
+        array = getattr(shard, name)
+        if array.dtype != dtype or array.shape != shape:
+            kind = f"{np.dtype(dtype)}{list(shape)}"
+            raise BadShard(f"{name} of a shard of {rows} windows is {kind}; this is {array.dtype}{list(array.shape)}")
+    if shard.velocity is not None:
+        values, ends = shard.velocity.values, shard.velocity.ends
+        fits = values.ndim == 1 and ends.shape == (rows,) and values.dtype == np.uint8 and ends.dtype == np.int64
+        if not fits or np.any(np.diff(ends, prepend=0) < 0) or (ends[-1] if rows else 0) != len(values):
+            raise BadShard(f"the velocities of a shard of {rows} windows do not fit them")
