@@ -73,7 +73,7 @@ def test_a_zip_is_expanded(open_api: Api) -> None:
     assert [file["name"] for file in uploaded["files"]] == ["one/a.mid", "one/B.MID", "absolute.mid", "plain.mid"]
     assert reasons(uploaded) == {
         "one/notes.txt": "not a MIDI file by its name",
-        "one/inner.zip": "a zip inside a zip is not opened",
+        "one/inner.zip": "an archive inside an archive is not opened",
         "../../etc/passwd.mid": "its name leaves the folder (..)",
     }
 

@@ -1,4 +1,4 @@
-"""Files of a multipart request into the store: read as they arrive, one at a time, each under its sha256."""
+"""Files of a multipart request: read as they arrive, one at a time, and given to the intake."""
 
 import hashlib
 import tempfile
@@ -7,13 +7,16 @@ from typing import IO, Final
 
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
-from pianola.intake.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
-from pianola.intake.zips import Skipped, midi_files
+from pianola.intake.collect import Intake, opens
+from pianola.intake.entries import Limits, Skipped
+from pianola.intake.names import shown
 from pianola.objects import ObjectStore
-from pianola.objects.layout import file_key
 from pianola.records.datasets import NewFile
 
 FIELD: Final = "files"
+MOST_ENTRIES: Final = 100_000
+"""of a request: files and archive entries, whose names are all in memory until they are added"""
+MOST_SKIPPED: Final = 1_000
 _READ_BYTES: Final = 2**16
 _HEADER_BYTES: Final = 2**16
 """of what is not a file's content: a part's headers, or a preamble without an end"""
@@ -24,16 +27,17 @@ class BadUpload(ValueError):
 
 
 class Upload:
-    """What a request brings to a dataset: `files` are stored, `skipped` were not taken, each with its reason."""
+    """What a request brings to a dataset's `folder`: `files` are stored, `skipped` were not taken, with the reason.
 
-    def __init__(self, store: ObjectStore, dataset_id: str, largest_file: int, most_bytes: int) -> None:
+    Of these the first MOST_SKIPPED are kept; a last one says how many more there were.
+    """
+
+    def __init__(self, store: ObjectStore, folder: str, largest_file: int, most_bytes: int) -> None:
         self.files: list[NewFile] = []
-        self.skipped: list[Skipped] = []
-        self._store = store
-        self._dataset_id = dataset_id
-        self._largest_file = largest_file
-        self._bytes_left = most_bytes
-        self._stored: set[str] = set()
+        self._intake = Intake(store, folder, Limits(largest_file, most_bytes, MOST_ENTRIES))
+        self._skipped: list[Skipped] = []
+        self._more_skipped = 0
+        self._digest = hashlib.sha256()
 
     def receive(self, body: IO[bytes], boundary: str) -> None:
         """Take every file of a multipart body. Raises BadUpload, StoreUnavailable."""
@@ -43,64 +47,45 @@ class Upload:
             if not isinstance(event, File):
                 continue
             if event.name != FIELD:
-                self.skipped.append(Skipped(shown(event.filename), f"sent in field {event.name!r}, not in {FIELD!r}"))
+                self._add(Skipped(shown(event.filename), f"sent in field {event.name!r}, not in {FIELD!r}"))
                 continue
             found = True
-            if is_zip(event.filename):
+            # What is not read of a file, for it is too large, is passed over on the way to the next one.
+            if opens(event.filename):
                 self._unpack(event.filename, events)
             else:
-                self._take_part(event.filename, events)
+                self._add(self._intake.file(event.filename, _content(events)))
         if not found:
             raise BadUpload(f"send at least one file in the multipart field {FIELD!r}")
 
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was not taken, in order."""
+        if not self._more_skipped:
+            return self._skipped
+        return [*self._skipped, Skipped("...", f"{self._more_skipped:,} more files were not taken")]
+
     def digest(self) -> str:
         """What was sent, in one sha256: names and contents in order."""
-        lines = [f"{file.sha256} {file.name}" for file in self.files]
-        lines += [f"skipped {skipped.name}" for skipped in self.skipped]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-    def _take_part(self, raw: str, events: Iterator[Event]) -> None:
-        data = bytearray()
-        for chunk in _content(events):
-            # The rest of a file that is too large is read and dropped, so that those behind it are reached.
-            if len(data) <= self._largest_file:
-                data += chunk
-        try:
-            name = clean(raw)
-        except UnusableName as error:
-            self.skipped.append(Skipped(shown(raw), str(error)))
-            return
-        in_folder = "/" in name
-        if in_folder and is_hidden(name):
-            return
-        if in_folder and not is_midi(name):
-            self.skipped.append(Skipped(name, "not a MIDI file by its name"))
-        elif len(data) > self._largest_file:
-            self.skipped.append(Skipped(name, f"it is larger than {self._largest_file:,} bytes"))
-        else:
-            self._keep(name, bytes(data))
+        return self._digest.hexdigest()
 
     def _unpack(self, raw: str, events: Iterator[Event]) -> None:
         with tempfile.TemporaryFile() as spool:
             for chunk in _content(events):
                 spool.write(chunk)
-            for entry in midi_files(spool, shown(raw), self._largest_file):
-                if isinstance(entry, Skipped):
-                    self.skipped.append(entry)
-                else:
-                    self._keep(entry.name, entry.data)
+            for entry in self._intake.archive(raw, spool):
+                self._add(entry)
 
-    def _keep(self, name: str, data: bytes) -> None:
-        if len(data) > self._bytes_left:
-            self.skipped.append(Skipped(name, "the files of this request, unpacked, are larger than one may send"))
-            return
-        self._bytes_left -= len(data)
-        sha256 = hashlib.sha256(data).hexdigest()
-        key = file_key(self._dataset_id, sha256)
-        if sha256 not in self._stored and not self._store.exists(key):
-            self._store.put(key, data)
-        self._stored.add(sha256)
-        self.files.append(NewFile(name, sha256, len(data)))
+    def _add(self, entry: NewFile | Skipped | None) -> None:
+        if isinstance(entry, NewFile):
+            self.files.append(entry)
+            self._digest.update(f"{entry.sha256} {entry.name}\n".encode())
+        elif entry is not None:
+            self._digest.update(f"skipped {entry.name}\n".encode())
+            if len(self._skipped) < MOST_SKIPPED:
+                self._skipped.append(entry)
+            else:
+                self._more_skipped += 1
 
 
 def _events(body: IO[bytes], boundary: str) -> Iterator[Event]:

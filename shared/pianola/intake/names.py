@@ -1,4 +1,4 @@
-"""Names of uploaded files: as a dataset keeps them, and which of them are taken."""
+"""Names of files that come in: as a dataset keeps them, and which of them are taken."""
 
 import re
 import unicodedata
@@ -9,6 +9,8 @@ LONGEST: Final = 500
 """characters; the column holds no more"""
 
 _MIDI: Final = frozenset({".mid", ".midi", ".kar", ".rmi", ".smf"})
+_ARCHIVES: Final = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
+_TARS: Final = (".tar", ".tar.gz", ".tgz")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 # Cc are control characters, Cs halves of surrogate pairs: databases and file systems take neither.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs"})
@@ -52,6 +54,16 @@ def is_midi(name: str) -> bool:
 def is_zip(name: str) -> bool:
     """Whether the name is one of a zip."""
     return PurePosixPath(name).suffix.lower() == ".zip"
+
+
+def is_tar(name: str) -> bool:
+    """Whether the name is one of a tar, plain or packed with gzip."""
+    return name.lower().endswith(_TARS)
+
+
+def is_archive(name: str) -> bool:
+    """Whether the name is one of an archive of any kind, also of those that are not opened."""
+    return PurePosixPath(name).suffix.lower() in _ARCHIVES
 
 
 def is_hidden(name: str) -> bool:

@@ -4,17 +4,17 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, Final
 
-from pianola.intake.names import UnusableName, clean, is_hidden, is_midi, is_zip, shown
+from pianola.intake.entries import Room, Skipped, Taken, Unread, judge_name
 
-MOST_ENTRIES: Final = 100_000
+MOST_ENTRIES: Final = 200_000
+"""of one zip, whose list of entries is in memory: 100 MB for as many; a tar holds as many as there is room for"""
 LARGEST_RATIO: Final = 200
 """of an entry's size to its packed size; MIDI packs 2 to 20 times smaller"""
 _SMALL: Final = 2**20
 """bytes up to which an entry may pack as small as it likes: a real file of empty tracks packs 250 times smaller"""
-_DIRECTORY_BYTES: Final = 16 * 2**20
+_DIRECTORY_BYTES: Final = 32 * 2**20
 """of the list of entries, all of which zipfile reads at once: 160 bytes for each of MOST_ENTRIES"""
 
 _READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -23,55 +23,39 @@ _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImpl
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A MIDI file of the zip."""
+def midi_files(stream: IO[bytes], name: str, room: Room) -> Iterator[Taken | Skipped]:
+    """The MIDI files of the zip in `stream`; `name` is its own. Where there is no room for one it is skipped.
 
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An entry that is not taken, and why."""
-
-    name: str
-    reason: str
-
-
-def midi_files(stream: IO[bytes], name: str, largest: int) -> Iterator[Taken | Skipped]:
-    """The entries of the zip in `stream`; `name` is its own. Files larger than `largest` bytes are skipped.
-
-    Folders, dotfiles and what macOS adds are passed over in silence. A zip that cannot be read is one Skipped.
+    Folders, dotfiles and what macOS adds are passed over in silence. A zip that cannot be read is one Unread.
     """
     try:
         if _directory_bytes(stream) > _DIRECTORY_BYTES:
-            yield Skipped(name, f"its list of files is larger than {_DIRECTORY_BYTES:,} bytes")
+            yield Unread(name, f"its list of files is larger than {_DIRECTORY_BYTES:,} bytes")
             return
         with zipfile.ZipFile(stream) as archive:
-            entries = archive.infolist()
-            if len(entries) > MOST_ENTRIES:
-                yield Skipped(name, f"it holds {len(entries):,} files, at most {MOST_ENTRIES:,} are taken from one zip")
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            most = min(MOST_ENTRIES, room.entries)
+            if len(entries) > most:
+                yield Unread(name, f"it holds {len(entries):,} files, at most {most:,} are taken from one zip")
                 return
             for entry in entries:
-                if not entry.is_dir():
-                    yield from _entry(archive, entry, largest)
+                room.entry()
+                yield from _entry(archive, entry, room)
     except _DAMAGED as error:
-        yield Skipped(name, f"it is not a readable zip: {error}")
+        yield Unread(name, f"it is not a readable zip: {error}")
 
 
-def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, largest: int) -> Iterator[Taken | Skipped]:
-    raw = _decoded(entry)
-    try:
-        name = clean(raw)
-    except UnusableName as error:
-        yield Skipped(shown(raw), str(error))
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: Room) -> Iterator[Taken | Skipped]:
+    name = judge_name(_decoded(entry))
+    if not isinstance(name, str):
+        if name is not None:
+            yield name
         return
-    if is_hidden(name):
-        return
-    if reason := _objection(entry, name, largest):
+    if reason := _objection(entry) or room.objection(entry.file_size):
         yield Skipped(name, reason)
         return
+    # Read or not, damaged or not: overlapping entries would unpack the same bytes for ever.
+    room.take(entry.file_size)
     try:
         data = archive.read(entry)
     except _DAMAGED as error:
@@ -80,18 +64,12 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, largest: int) -> It
     yield Taken(name, data)
 
 
-def _objection(entry: zipfile.ZipInfo, name: str, largest: int) -> str | None:
+def _objection(entry: zipfile.ZipInfo) -> str | None:
     # An entry never gives more bytes than it declares: zipfile stops there and finds the checksum wrong.
-    if is_zip(name):
-        return "a zip inside a zip is not opened"
-    if not is_midi(name):
-        return "not a MIDI file by its name"
     if entry.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if entry.compress_type not in _READABLE:
         return "it is packed by a method other than deflate"
-    if entry.file_size > largest:
-        return f"it is larger than {largest:,} bytes"
     if entry.file_size > max(_SMALL, LARGEST_RATIO * entry.compress_size):
         return f"it is packed more than {LARGEST_RATIO} times smaller than it is"
     return None
