@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -23,10 +24,18 @@ _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CLOSED_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
-def register(app: APIFlask, service: str, json_bytes: int, uploads: Mapping[str, int]) -> None:
+@dataclass(frozen=True)
+class Upload:
+    """What an endpoint takes instead of JSON: a media type, and the most bytes of it."""
+
+    media_type: str
+    most_bytes: int
+
+
+def register(app: APIFlask, service: str, json_bytes: int, uploads: Mapping[str, Upload]) -> None:
     """Do all of it for `app`, which logs as `service`.
 
-    A body is JSON of at most `json_bytes`, but at the endpoints of `uploads` a multipart form of at most so many bytes.
+    A body is JSON of at most `json_bytes`, but at the endpoints of `uploads` what they say.
     """
     app.before_request(partial(_begin, service))
     app.before_request(partial(_check, json_bytes, uploads))
@@ -42,17 +51,17 @@ def _begin(service: str) -> None:
     structlog.contextvars.bind_contextvars(service=service, request_id=g.request_id)
 
 
-def _check(json_bytes: int, uploads: Mapping[str, int]) -> None:
+def _check(json_bytes: int, uploads: Mapping[str, Upload]) -> None:
     """What no handler should have to think of: NUL in an address, bodies of another kind or size than taken here."""
     if "\0" in request.path:
         raise NotFound
     if "%00" in request.query_string.decode("latin-1"):
         raise BadRequest("the query holds a NUL character")
-    upload = request.endpoint in uploads
-    request.max_content_length = uploads.get(request.endpoint or "", json_bytes)
+    upload = uploads.get(request.endpoint or "")
+    request.max_content_length = upload.most_bytes if upload else json_bytes
     has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
-    wanted = "multipart/form-data" if upload else "application/json"
-    if request.method == "POST" and request.url_rule and (has_body or upload) and request.mimetype != wanted:
+    wanted = upload.media_type if upload else "application/json"
+    if request.method in ("POST", "PUT") and request.url_rule and (has_body or upload) and request.mimetype != wanted:
         raise UnsupportedMediaType(f"send {wanted} here, not {request.mimetype or 'a body without Content-Type'}")
 
 

@@ -8,6 +8,7 @@ from apiflask import APIFlask
 
 from pianola_http import health, lifecycle, openapi
 from pianola_http.context import EXTENSION, Context
+from pianola_http.lifecycle import Upload
 from pianola_http.openapi import Document
 from pianola_http.problems import Kind, Problems
 from pianola_http.strict_json import JsonRequest, StrictJson
@@ -21,7 +22,7 @@ class Service:
     title, description: of its OpenAPI document, which `complete` adds the service's own to
     listing: the address that lists all others, for who asks for one that is not there
     json_bytes: the largest JSON body
-    uploads: endpoints that take a multipart form instead, with the most bytes of each
+    uploads: endpoints that take something else instead
     problems: exceptions that it alone raises, and how each is answered
     """
 
@@ -32,7 +33,7 @@ class Service:
     json_bytes: int
     problems: tuple[Kind, ...]
     complete: Callable[[Document], None]
-    uploads: Mapping[str, int] = field(default_factory=dict)
+    uploads: Mapping[str, Upload] = field(default_factory=dict)
 
 
 def create_app(service: Service, context: Context) -> APIFlask:

@@ -10,6 +10,7 @@ from pianola_api import datasets, documentation, errors, events, keys, models, o
 from pianola_api.context import Context
 from pianola_http import service
 from pianola_http.context import EXTENSION
+from pianola_http.lifecycle import Upload
 from pianola_http.service import Service
 
 _VERSIONED: Final[tuple[ModuleType, ...]] = (datasets, runs, results, events, models, keys)
@@ -28,7 +29,7 @@ def create_app(settings: ApiSettings) -> APIFlask:
         json_bytes=_JSON_BYTES,
         problems=errors.KINDS,
         complete=openapi.complete,
-        uploads={"datasets.add_files": settings.max_upload_bytes},
+        uploads={"datasets.add_files": Upload("multipart/form-data", settings.max_upload_bytes)},
     )
     app = service.create_app(api, Context(settings))
     for module in _VERSIONED:

@@ -1,12 +1,11 @@
 """What a run leaves: metrics, checkpoints, attempts, plots and evaluations."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from apiflask import APIBlueprint
-from apiflask.schemas import FileSchema
-from flask import Response, request
+from flask import Response
 from sqlalchemy.orm import Session
 
 from pianola.queue import EVALUATE_RUN
@@ -28,10 +27,8 @@ from pianola_api.schemas.runs import (
     Plot,
     PlotPage,
 )
+from pianola_api.stored import BYTES, stored
 from pianola_http.authentication import protect
-
-_READ_BYTES: Final = 2**18
-_BYTES: Final = FileSchema(type="string", format="binary")
 
 blueprint = APIBlueprint("results", __name__, tag="Results")
 protect(blueprint)
@@ -62,14 +59,14 @@ def checkpoints(run: str, query_data: PageQuery) -> dict[str, Any]:
 
 
 @blueprint.get("/runs/<run>/checkpoints/<digest>")
-@blueprint.output(_BYTES, content_type="application/octet-stream")
+@blueprint.output(BYTES, content_type="application/octet-stream")
 def checkpoint(run: str, digest: str) -> Response:
     """A checkpoint's safetensors file: whole, or the generating half alone, whichever has this sha256"""
     with here().records.read() as session:
         row = runs.checkpoint(session, digest, runs.get(session, run).id)
     whole = digest == row.digest
     key, size = (row.key, row.size) if whole else (row.generator_key, row.generator_size)
-    response = _object(key, size, "application/octet-stream", etag=digest)
+    response = stored(key, "application/octet-stream", digest, size)
     response.headers["Content-Disposition"] = f'attachment; filename="{digest}.safetensors"'
     return response
 
@@ -83,12 +80,12 @@ def plots(run: str, query_data: PageQuery) -> dict[str, Any]:
 
 
 @blueprint.get("/runs/<run>/plots/<path:name>")
-@blueprint.output(_BYTES, content_type="image/png")
+@blueprint.output(BYTES, content_type="image/png")
 def plot(run: str, name: str) -> Response:
     """A plot's bytes, in its own media type"""
     with here().records.read() as session:
         row = runs.artefact(session, runs.get(session, run).id, name)
-    return _object(row.key, row.size, row.media_type, etag=row.key)
+    return stored(row.key, row.media_type, row.key, row.size)
 
 
 @blueprint.get("/runs/<run>/evaluation")
@@ -135,21 +132,3 @@ def _evaluation(session: Session, row: tables.Evaluation) -> Evaluation:
 def _plot(row: tables.Artefact) -> Plot:
     url = f"/v1/runs/{row.run_id}/plots/{quote(row.name)}"
     return Plot(name=row.name, kind=row.kind, step=row.step, media_type=row.media_type, size=row.size, url=url)
-
-
-def _object(key: str, size: int, media_type: str, etag: str) -> Response:
-    """A stored object as the answer, read while it is sent; not read at all for who has it already."""
-    if request.if_none_match.contains(etag):
-        response = Response(status=304)
-    else:
-        stream = here().store.open(key)
-        response = Response(_chunks(stream), mimetype=media_type)
-        response.call_on_close(stream.close)
-        response.content_length = size
-    response.set_etag(etag)
-    return response
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    while chunk := stream.read(_READ_BYTES):
-        yield chunk
