@@ -13,7 +13,7 @@ from pianola.queue import create_celery
 from pianola.records import evaluations, runs
 from pianola.records.tables import Checkpoint, Evaluation
 from pianola.settings import TrainerSettings
-from pianola_trainer.spool import Spool
+from pianola.spool import Spool
 from pianola_trainer.tasks import Tasks
 
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml"}

@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from pianola.models.presets import resolve
 from pianola.objects import StoreUnavailable
+from pianola.spool import Spool
 from pianola_trainer.batches import Batches
 from pianola_trainer.course import Course
 from pianola_trainer.means import Means
 from pianola_trainer.patience import patiently
-from pianola_trainer.spool import Spool
 
 
 def test_epochs_are_counted_in_steps() -> None:

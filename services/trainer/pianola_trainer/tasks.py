@@ -16,10 +16,10 @@ from pianola.records.errors import StaleAttempt
 from pianola.records.states import EvaluationState, RunState
 from pianola.records.tables import Evaluation, Run
 from pianola.settings import TrainerSettings
+from pianola.spool import Spool
 from pianola_trainer.child import Child
 from pianola_trainer.exits import Exit
 from pianola_trainer.leasing import EvaluationLease, RunLease
-from pianola_trainer.spool import Spool
 from pianola_trainer.supervision import Ended, supervise
 
 ATTEMPT = "pianola_trainer.attempt"

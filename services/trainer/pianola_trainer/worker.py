@@ -10,7 +10,7 @@ from pianola.queue import EVALUATE_RUN, TRAIN_RUN, create_celery
 from pianola.records import Records, open_records
 from pianola.records.reaper import start_reaper
 from pianola.settings import TrainerSettings
-from pianola_trainer.spool import Spool
+from pianola.spool import Spool
 from pianola_trainer.tasks import Tasks
 
 

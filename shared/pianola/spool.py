@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Spool:
-    """One worker's folder under `root`, with a workspace for every attempt."""
+    """One worker's folder under `root`, with a workspace for every piece of work."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
