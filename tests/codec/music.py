@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
-from pianola.codec.roll import Note
+from pianola.codec.options import CodecOptions
+from pianola.codec.roll import Note, encode
+from pianola.codec.window import Bytes
+from pianola.codec.windows import unpack
 
 END = b"\x00\xff\x2f\x00"
 """End of track, at once."""
@@ -41,3 +44,8 @@ def midi(*tracks: Iterable[bytes], file_type: int = 1, division: int = 12, end: 
     """A MIDI file of tracks of events; with the default division a tick is a step."""
     chunks = [chunk(b"MTrk", b"".join(events) + end) for events in tracks]
     return header(len(chunks), file_type, division) + b"".join(chunks)
+
+
+def drawn(data: bytes, options: CodecOptions) -> Bytes:
+    """The file's windows [n, 96, 96] of 0 and 1."""
+    return unpack(encode(data, options).windows.lit)

@@ -14,9 +14,10 @@ from pianola.codec.options import PRESETS, CodecOptions
 from pianola.codec.roll import Note, decode_notes, encode
 from pianola.codec.verdict import judge
 from pianola.codec.window import Bytes
+from pianola.codec.windows import unpack
 from pianola.codec.writer import write_midi
 
-from .music import midi, off, on
+from .music import drawn, midi, off, on
 
 all_options = st.builds(
     CodecOptions,
@@ -48,9 +49,9 @@ def rolls(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Bytes:
 def test_encode_of_written_notes_of_a_roll_is_the_roll(windows: Bytes, options: CodecOptions) -> None:
     notes = decode_notes(windows, options.lowest_pitch)
     encoded = encode(write_midi(notes), options)
-    np.testing.assert_array_equal(encoded.windows, windows)
+    np.testing.assert_array_equal(unpack(encoded.windows.lit), windows)
     assert encoded.notes == len(notes)
-    assert decode_notes(encoded.windows, options.lowest_pitch) == notes
+    assert decode_notes(unpack(encoded.windows.lit), options.lowest_pitch) == notes
 
 
 pieces = st.lists(st.builds(Note, st.integers(17, 112), st.integers(0, 300), st.integers(2, 100)), min_size=1).map(
@@ -64,9 +65,8 @@ def test_every_onset_of_notes_struck_again_survives(notes: list[Note]) -> None:
     # A note of one step has no step to leave dark.
     struck = {(note.pitch, note.start) for note in notes}
     apart = [note for note in notes if (note.pitch, note.start + 1) not in struck]
-    encoded = encode(write_midi(apart), PRESETS["piano"])
-    drawn = decode_notes(encoded.windows, 17)
-    assert [(note.start, note.pitch) for note in drawn] == sorted((note.start, note.pitch) for note in apart)
+    found = decode_notes(drawn(write_midi(apart), PRESETS["piano"]), 17)
+    assert [(note.start, note.pitch) for note in found] == sorted((note.start, note.pitch) for note in apart)
 
 
 messages = st.lists(
@@ -94,7 +94,7 @@ def test_the_rules_hold_for_any_messages(
 ) -> None:
     data = file_of(parts, division)
     expected = song_windows(mido.MidiFile(file=io.BytesIO(data)), options)
-    np.testing.assert_array_equal(encode(data, options).windows, expected)
+    np.testing.assert_array_equal(drawn(data, options), expected)
 
 
 @given(parts=tracks, division=divisions, options=all_options)
@@ -106,5 +106,5 @@ def test_every_note_is_drawn_or_counted_as_left_out(
     left = encoded.left_out
     left_out = left.percussion + left.outside_rows + left.vanished + left.partial_window + left.doubled
     assert encoded.notes + left_out == struck
-    assert (encoded.notes > 0) == bool(encoded.windows.any())
+    assert (encoded.notes > 0) == bool(encoded.windows.lit.any())
     assert judge(file_of(parts, division), options)[0].accepted == (encoded.notes > 0)

@@ -6,8 +6,9 @@ import pytest
 from pianola.codec.options import PRESETS, CodecOptions, codec_options
 from pianola.codec.roll import Encoded, LeftOut, Note, decode_notes, encode
 from pianola.codec.unreadable import UnreadableMidi
+from pianola.codec.windows import unpack
 
-from .music import midi, notes, off, on
+from .music import drawn, midi, notes, off, on
 
 PIANO, THESIS = PRESETS["piano"], PRESETS["thesis"]
 MERGE = codec_options("piano", {"restrike": "merge"})
@@ -15,22 +16,21 @@ DROP = codec_options("piano", {"partial": "drop"})
 
 
 def played(encoded: Encoded, options: CodecOptions = PIANO) -> list[Note]:
-    return decode_notes(encoded.windows, options.lowest_pitch)
+    return decode_notes(unpack(encoded.windows.lit), options.lowest_pitch)
 
 
 def test_a_note_lights_its_row_from_its_onset_to_its_end() -> None:
     encoded = encode(midi([on(6, 60), off(12, 60)]), PIANO)
     expected = np.zeros((1, 96, 96), np.uint8)
     expected[0, 17 + 95 - 60, 6:18] = 1
-    np.testing.assert_array_equal(encoded.windows, expected)
-    assert encoded.windows.dtype == np.uint8
+    np.testing.assert_array_equal(unpack(encoded.windows.lit), expected)
     assert (encoded.notes, encoded.steps, encoded.left_out) == (1, 18, LeftOut())
 
 
 @pytest.mark.parametrize(("options", "pitches"), [(PIANO, (17, 112)), (THESIS, (1, 96))])
 def test_the_highest_pitch_is_row_0_and_the_lowest_row_95(options: CodecOptions, pitches: tuple[int, int]) -> None:
     low, high = pitches
-    windows = encode(midi([on(0, low), on(0, high), off(96, low), off(0, high)]), options).windows
+    windows = drawn(midi([on(0, low), on(0, high), off(96, low), off(0, high)]), options)
     assert np.flatnonzero(windows[0].any(axis=1)).tolist() == [0, 95]
 
 
@@ -201,12 +201,12 @@ def test_a_partial_window_without_a_note_on_its_rows_is_not_kept() -> None:
 
 
 def test_silence_between_notes_is_kept() -> None:
-    windows = encode(midi([on(0, 60), off(12, 60), on(276, 60), off(12, 60)]), PIANO).windows
+    windows = drawn(midi([on(0, 60), off(12, 60), on(276, 60), off(12, 60)]), PIANO)
     assert windows.any(axis=(1, 2)).tolist() == [True, False, False, True]
 
 
 def test_a_file_without_notes_has_no_windows() -> None:
-    assert encode(midi([]), PIANO).windows.shape == (0, 96, 96)
+    assert drawn(midi([]), PIANO).shape == (0, 96, 96)
 
 
 def test_music_beyond_the_limit_of_steps_is_refused_with_the_byte_of_the_first_late_note() -> None:

@@ -7,7 +7,7 @@ from pianola.codec.options import PRESETS
 from pianola.codec.roll import Note, decode_notes, encode
 from pianola.codec.writer import BadMidiOptions, BadNote, MidiOptions, write_midi
 
-from .music import notes
+from .music import drawn, notes
 
 
 def read_back(data: bytes) -> mido.MidiFile:
@@ -49,7 +49,7 @@ def test_the_same_notes_in_any_order_give_the_same_bytes() -> None:
 def test_notes_of_one_pitch_do_not_cut_each_other_short() -> None:
     overlapping = notes((60, 0, 14), (60, 12, 12), (60, 12, 6))
     options = PRESETS["piano"]
-    assert decode_notes(encode(write_midi(overlapping), options).windows, 17) == notes((60, 0, 11), (60, 12, 12))
+    assert decode_notes(drawn(write_midi(overlapping), options), 17) == notes((60, 0, 11), (60, 12, 12))
 
 
 def test_no_notes_make_a_file_without_notes() -> None:

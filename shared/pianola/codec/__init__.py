@@ -1,4 +1,9 @@
-"""MIDI bytes to rolls and back: options, reader, roll, writer, verdicts, shards.
+"""MIDI bytes to rolls and back, one file at a time: options, reader, roll, windows, verdicts, writer.
 
 Import the module you need: only `pianola.codec.writer` loads mido, and nothing here loads torch.
 """
+
+from pianola.codec.native import module
+
+compiled: bool = module is not None
+"""Whether the compiled half is in use; without it the same is done in Python, several times slower."""

@@ -1,27 +1,19 @@
-"""A strict reader of MIDI files: every length is checked, and what is wrong is said with its byte.
+"""A strict reader of MIDI files: every length is checked, and what is wrong is said with its byte."""
 
-Where an event ends depends on the event before it, so finding events is a walk. A table made by numpy for all bytes at
-once says how long a plain channel event would be if one began there; the walk then costs one look-up an event, and only
-what the table cannot say (meta events, sysex, long times, anything wrong) is parsed byte by byte. What the events say
-is decoded by numpy, all together.
-"""
-
-from bisect import bisect_left
+import struct
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from pianola.codec import native
 from pianola.codec.chunks import Chunks, find_chunks
 from pianola.codec.unreadable import UnreadableMidi
+from pianola.codec.walk import Events, walk
 from pianola.codec.window import Bytes, Integers, Mask
 
-_LONGEST_NUMBER = 4
-_END_OF_TRACK = 0x2F
-_NO_STATUS = 0
-# An event at the last byte is looked up this far beyond it: a time of 2 bytes, a status and 2 data bytes.
-_BEYOND = 5
-_LONGEST_PLAIN = 2 + 3 + 127  # a time, then a meta event's status, type and length, and its content
+_MICROSECONDS_PER_MINUTE: Final = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,11 @@ class Score:
     """Every note_on and note_off of a file: arrays of one length, track after track, in the order of the file.
 
     tick: since the beginning of the track, with the time of every other message counted in. strikes: note_on with a
-    velocity above 0; all else is note_off. offset: the byte where the message's time begins. size: bytes of the file.
+    velocity above 0; all else is note_off. velocity: as in the message. offset: the byte where the message's time
+    begins. size: bytes of the file.
+
+    Two shorter lists, of all tracks together and in the order of time, say what holds from a tick on: `tempo`, float32
+    quarter notes a minute, from `tempo_tick`; `metre`, uint8 [m, 2] numerator and denominator, from `metre_tick`.
     """
 
     ticks_per_quarter: int
@@ -52,7 +48,12 @@ class Score:
     channel: Bytes
     pitch: Bytes
     strikes: Mask
+    velocity: Bytes
     offset: Integers
+    tempo_tick: Integers
+    tempo: npt.NDArray[np.float32]
+    metre_tick: Integers
+    metre: Bytes
     warnings: tuple[str, ...]
     size: int
 
@@ -66,189 +67,55 @@ def read_midi(data: bytes, limits: Limits = LIMITS) -> Score:
         message = f"The file has {len(data):,} bytes; the most that is read is {limits.bytes:,}."
         raise UnreadableMidi("too_big", limits.bytes, message)
     chunks = find_chunks(data, limits.tracks)
-    code = np.frombuffer(data + b"\xff" * _BEYOND, np.uint8)
-    events, counts, warnings = _walk(data, chunks, _plain_lengths(code, len(data)))
-    return _decode(code, events, counts, chunks, (*chunks.warnings, *warnings), limits)
-
-
-def _plain_lengths(code: Bytes, size: int) -> tuple[Bytes, Bytes]:
-    """For every byte: the length of the plain event that begins there, or 0: channel or meta events, meta events only.
-
-    Plain: a time of 1 or 2 bytes, then either 2 data bytes, with or without a status that takes 2 (without one the walk
-    must know that the running status takes 2), or a meta event of less than 128 bytes that is not end_of_track.
-    """
-    low = code < 0x80
-    data_pair = low[:-1] & low[1:]
-    status = ~low & (code < 0xF0) & ((code & 0xE0) != 0xC0)
-    reach = size + 2
-    meta = (code[:reach] == 0xFF) & (code[1 : reach + 1] != _END_OF_TRACK) & low[2 : reach + 2]
-    meta_body = meta * (code[2 : reach + 2] + np.uint8(3))
-    # At most one of the three is true of a byte.
-    body = data_pair[:reach] * np.uint8(2) + (status[:reach] & data_pair[1 : reach + 1]) * np.uint8(3) + meta_body
-    return _with_time(body, low, size), _with_time(meta_body, low, size)
-
-
-def _with_time(body: Bytes, low: Mask, size: int) -> Bytes:
-    """Lengths of events from lengths of their bodies (0: none): a time of 1 or 2 bytes comes before."""
-    near, far = body[1 : size + 1], body[2 : size + 2]
-    one, two = low[:size] & (near > 0), ~low[:size] & low[1 : size + 1] & (far > 0)
-    return one * (near + np.uint8(1)) + two * (far + np.uint8(2))
-
-
-def _walk(data: bytes, chunks: Chunks, lengths: tuple[Bytes, Bytes]) -> tuple[list[int], list[int], list[str]]:
-    """The first byte of every event of all tracks, the number of events in each track, and warnings."""
-    stops = [stop for _, stop in chunks.tracks if stop < len(data)]
-    for table in lengths:
-        # Here the next chunk begins: a 0 stops the walk without a second comparison an event.
-        table[stops] = 0
-    plain, meta = (table.tobytes() + bytes(_LONGEST_PLAIN) for table in lengths)
-    events: list[int] = []
-    counts: list[int] = []
-    unended = early = 0
-    for start, stop in chunks.tracks:
-        before = len(events)
-        at = _walk_track(data, start, stop, plain, meta, events)
-        unended += at is None
-        early += at is not None and at < stop
-        counts.append(len(events) - before)
-    warnings = []
-    if unended:
-        warnings.append(
-            f"Without an end_of_track event: {unended} of {len(counts)} tracks; each is read to its last byte."
-        )
-    if early:
-        warnings.append(f"Bytes after the end_of_track event in {early} of {len(counts)} tracks are ignored.")
-    return events, counts, warnings
-
-
-def _walk_track(data: bytes, start: int, stop: int, plain: bytes, meta: bytes, events: list[int]) -> int | None:
-    """Append the first byte of every event; return the byte after end_of_track, or None where there is none."""
-    append = events.append
-    at, data_bytes = start, _NO_STATUS
-    while at < stop:
-        table = plain if data_bytes == 2 else meta
-        while length := table[at]:
-            append(at)
-            at += length
-        if at >= stop:
-            break
-        append(at)
-        at, data_bytes, ended = _one_event(data, at, stop, data_bytes)
-        if ended:
-            return at
-    if at > stop:
-        raise _cut_event(events[bisect_left(events, stop) - 1])
-    return None
-
-
-def _one_event(data: bytes, at: int, stop: int, data_bytes: int) -> tuple[int, int, bool]:
-    """Parse one event of any kind, strictly.
-
-    Returns the byte after it, how many data bytes the running status takes (which survives meta and sysex events),
-    and whether it was end_of_track.
-    """
-    lead = _after_number(data, at, stop, at)
-    if lead >= stop:
-        raise _cut_event(at)
-    status = data[lead]
-    if status >= 0xF0:
-        after, ended = _system_event(data, at, lead, stop)
-        return after, data_bytes, ended
-    first = lead
-    if status >= 0x80:
-        data_bytes, first = (1 if 0xC0 <= status < 0xE0 else 2), lead + 1
-    elif data_bytes == _NO_STATUS:
-        raise UnreadableMidi(
-            "no_status", lead, "The track begins in the middle of an event: nothing says what these data are."
-        )
-    after = first + data_bytes
-    if after > stop:
-        raise _cut_event(at)
-    for position in range(first, after):
-        if data[position] >= 0x80:
-            message = f"An event has the value {data[position]} where at most 127 is possible."
-            raise UnreadableMidi("bad_data", position, message)
-    return after, data_bytes, False
-
-
-def _system_event(data: bytes, at: int, lead: int, stop: int) -> tuple[int, bool]:
-    """The byte after a meta or sysex event with its status at `lead`, and whether it was end_of_track."""
-    status = data[lead]
-    if status not in (0xF0, 0xF7, 0xFF):
-        message = f"The status byte {status:02X} belongs on a cable between instruments and not in a file."
-        raise UnreadableMidi("bad_status", lead, message)
-    size_at = lead + (2 if status == 0xFF else 1)
-    content = _after_number(data, size_at, stop, at)
-    size = 0
-    for byte in data[size_at:content]:
-        size = size << 7 | byte & 0x7F
-    if content + size > stop:
-        raise _cut_event(at)
-    return content + size, status == 0xFF and data[lead + 1] == _END_OF_TRACK
-
-
-def _after_number(data: bytes, at: int, stop: int, event: int) -> int:
-    """The byte after the number of variable length at `at`, part of the event that begins at `event`."""
-    for position in range(at, at + _LONGEST_NUMBER):
-        if position >= stop:
-            raise _cut_event(event)
-        if data[position] < 0x80:
-            return position + 1
-    raise UnreadableMidi("bad_time", at, "A time or a length has more than 4 bytes, which no MIDI file may have.")
-
-
-def _cut_event(at: int) -> UnreadableMidi:
-    return UnreadableMidi(
-        "cut_event", at, "The event that begins here goes past the end of its track: something is missing."
-    )
-
-
-def _decode(
-    code: Bytes, events: list[int], counts: list[int], chunks: Chunks, warnings: tuple[str, ...], limits: Limits
-) -> Score:
-    offset = np.array(events, np.int64)
-    delta, lead = _times(code, offset)
-    first = code[lead]
-    # A status holds until the next one: the position of the latest, carried forward. A track's first channel event
-    # has one (the walk saw to it), so none is carried from one track into the next.
-    speaks = (first >= 0x80) & (first < 0xF0)
-    status = first[np.maximum.accumulate(np.where(speaks, np.arange(len(first)), 0))] if len(first) else first
-    note = np.flatnonzero((first < 0xF0) & ((status & 0xE0) == 0x80))
-
-    per_track = np.array(counts)
-    total = np.concatenate(([0], np.cumsum(delta)))
-    tick = total[1:] - np.repeat(total[np.cumsum(per_track) - per_track], per_track)
-    track = np.repeat(np.arange(len(counts)), per_track)
-
-    pitch_at = lead[note] + speaks[note]
-    status = status[note]
-    strikes = (status >= 0x90) & (code[pitch_at + 1] > 0)
-    struck = np.flatnonzero(strikes)
-    if len(struck) > limits.notes:
-        message = f"The file has {len(struck):,} notes; the most that is read is {limits.notes:,}."
-        raise UnreadableMidi("too_many_notes", int(offset[note[struck[limits.notes]]]), message)
+    events = _compiled_walk(data, chunks, limits.notes) or walk(data, chunks, limits.notes)
+    by_tempo, by_metre = np.argsort(events.tempo_tick, kind="stable"), np.argsort(events.metre_tick, kind="stable")
     return Score(
-        chunks.ticks_per_quarter,
-        len(counts),
-        tick[note],
-        track[note],
-        status & np.uint8(0x0F),
-        code[pitch_at],
-        strikes,
-        offset[note],
-        warnings,
-        len(code) - _BEYOND,
+        ticks_per_quarter=chunks.ticks_per_quarter,
+        tracks=len(chunks.tracks),
+        tick=events.tick,
+        track=events.track,
+        channel=events.channel,
+        pitch=events.pitch,
+        strikes=events.strikes,
+        velocity=events.velocity,
+        offset=events.offset,
+        tempo_tick=events.tempo_tick[by_tempo],
+        tempo=(_MICROSECONDS_PER_MINUTE / events.tempo[by_tempo]).astype(np.float32),
+        metre_tick=events.metre_tick[by_metre],
+        metre=events.metre[by_metre],
+        warnings=(*chunks.warnings, *_warnings(events, len(chunks.tracks))),
+        size=len(data),
     )
 
 
-def _times(code: Bytes, offset: Integers) -> tuple[Integers, Integers]:
-    """The number of variable length at each offset, and the byte after it."""
-    at = offset.copy()
-    delta = (code[at] & 0x7F).astype(np.int64)
-    longer = np.flatnonzero(code[at] >= 0x80)
-    while longer.size:
-        at[longer] += 1
-        byte = code[at[longer]]
-        delta[longer] = delta[longer] << 7 | byte & 0x7F
-        longer = longer[byte >= 0x80]
-    return delta, at + 1
+def _compiled_walk(data: bytes, chunks: Chunks, most_notes: int) -> Events | None:
+    """The events as read in C; None without it, and where it finds a fault."""
+    if native.module is None:
+        return None
+    ranges = struct.pack(f"={2 * len(chunks.tracks)}q", *(edge for track in chunks.tracks for edge in track))
+    found = native.module.read(data, ranges, most_notes)
+    if found is None:
+        return None
+    columns, unended, early = found
+    tick, track, offset, channel, pitch, velocity, strikes, tempo_tick, tempo, metre_tick, metre = columns
+    return Events(
+        tick=np.frombuffer(tick, np.int64),
+        track=np.frombuffer(track, np.int64),
+        offset=np.frombuffer(offset, np.int64),
+        channel=np.frombuffer(channel, np.uint8),
+        pitch=np.frombuffer(pitch, np.uint8),
+        velocity=np.frombuffer(velocity, np.uint8),
+        strikes=np.frombuffer(strikes, np.bool_),
+        tempo_tick=np.frombuffer(tempo_tick, np.int64),
+        tempo=np.frombuffer(tempo, np.int64),
+        metre_tick=np.frombuffer(metre_tick, np.int64),
+        metre=np.frombuffer(metre, np.uint8).reshape(-1, 2),
+        unended=unended,
+        early=early,
+    )
+
+
+def _warnings(events: Events, tracks: int) -> tuple[str, ...]:
+    unended = f"Without an end_of_track event: {events.unended} of {tracks} tracks; each is read to its last byte."
+    early = f"Bytes after the end_of_track event in {events.early} of {tracks} tracks are ignored."
+    return (unended,) * bool(events.unended) + (early,) * bool(events.early)

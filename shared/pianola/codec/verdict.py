@@ -11,7 +11,7 @@ from pianola.codec.reader import LIMITS, Limits, Score, read_midi
 from pianola.codec.roll import Encoded, LeftOut, draw
 from pianola.codec.unreadable import CODES, UnreadableMidi
 from pianola.codec.window import SIDE, STEPS_PER_QUARTER
-from pianola.codec.windows import Windows, no_windows, pack
+from pianola.codec.windows import Windows, no_windows
 
 VERDICT_CODES: Final = (
     *CODES,
@@ -57,25 +57,33 @@ def judge(data: bytes, options: CodecOptions, limits: Limits = LIMITS) -> tuple[
     except UnreadableMidi as error:
         return Verdict(False, code=error.code, offset=error.offset, reason=error.message), nothing
     left_out, warnings = encoded.left_out.to_json(), list(encoded.warnings)
-    if not encoded.notes:
+    if not encoded.windows.lit.any():
         code, offset, reason = _without_notes(score, encoded)
         return Verdict(False, 0, 0, left_out, warnings, code, offset, reason), nothing
-    count = len(encoded.windows)
-    start, metre = np.arange(count, dtype=np.int32) * SIDE, np.full((count, 2), 4, np.uint8)
-    windows = Windows(pack(encoded.windows), start, np.full(count, 120, np.float32), metre)
-    return Verdict(True, count, encoded.notes, left_out, warnings), windows
+    return Verdict(True, len(encoded.windows), encoded.notes, left_out, warnings), encoded.windows
 
 
 def _without_notes(score: Score, encoded: Encoded) -> tuple[str, int, str]:
-    """Code, byte and reason for a file that can be read and of which nothing is drawn."""
+    """Code, byte and reason for a file that can be read and of which nothing is kept."""
     struck = np.flatnonzero(score.strikes)
     if not len(struck):
         return "no_notes", score.size, "The file is in order, but no note is played in it."
+    if encoded.left_out.filtered:
+        reason = f"It has windows, but none with a note is kept: {_filters(encoded.left_out)}."
+        return "all_filtered", int(score.offset[struck[0]]), reason
     if encoded.left_out.partial_window and encoded.steps < SIDE:
         beats, least = encoded.steps / STEPS_PER_QUARTER, SIDE // STEPS_PER_QUARTER
         reason = f"The music is {beats:.3g} quarter notes long, and these options leave out what does not fill {least}."
         return "too_short", int(score.offset[-1]), reason
     return "all_left_out", int(score.offset[struck[0]]), f"None of its notes can be drawn: {_listed(encoded.left_out)}."
+
+
+def _filters(left_out: LeftOut) -> str:
+    parts = {
+        "not wholly in one of the time signatures asked for": left_out.other_metre,
+        "with fewer notes than asked for": left_out.few_notes,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
 
 
 def _listed(left_out: LeftOut) -> str:

@@ -13,3 +13,11 @@ SIDE: Final = 96
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+def rounded_steps(ticks: Integers, ticks_per_quarter: int) -> Integers:
+    """Ticks as steps, half to even, in integers: no tie is decided by a float's last bit."""
+    whole = ticks * STEPS_PER_QUARTER // ticks_per_quarter
+    twice = 2 * (ticks * STEPS_PER_QUARTER - whole * ticks_per_quarter)
+    up: Mask = (twice > ticks_per_quarter) | ((twice == ticks_per_quarter) & (whole & 1 == 1))
+    return whole + up
