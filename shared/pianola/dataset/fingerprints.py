@@ -36,8 +36,9 @@ _GROUPS_AT_ONCE: Final = 2048
 Words: TypeAlias = npt.NDArray[np.uint64]
 Sketches: TypeAlias = npt.NDArray[np.uint32]
 
-_ORDERS: Final[Words] = np.frombuffer(hashlib.shake_256(b"pianola sketch").digest(SKETCH * 16), "<u8").reshape(2, -1, 1)
-"""For each order h(x) = a x + b modulo 2^64: uint64 [2, 64, 1], every a made odd where it is used."""
+_drawn: Final = np.frombuffer(hashlib.shake_256(b"pianola sketch").digest(SKETCH * 8), "<u4").reshape(2, SKETCH, 1)
+_FACTORS, _TERMS = _drawn[0] | np.uint32(1), _drawn[1]
+"""An order of 32-bit numbers x is that of a x + b modulo 2^32, a odd: uint32 [64, 1] each."""
 
 
 class BadFingerprints(ValueError):
@@ -94,12 +95,13 @@ def read_fingerprints(data: bytes) -> Fingerprints:
 
 def sketch(windows: Windows) -> Sketches:
     """The sketch uint32 [64] of a file with windows."""
-    groups = mixed(_groups(*_onsets(windows)))
-    factors, terms = _ORDERS
-    least = np.full(SKETCH, np.iinfo(np.uint64).max, np.uint64)
+    groups = (mixed(_groups(*_onsets(windows))) >> np.uint64(32)).astype(np.uint32)
+    least: Sketches = np.full(SKETCH, np.iinfo(np.uint32).max, np.uint32)
     for block in blocks(len(groups), _GROUPS_AT_ONCE):
-        least = np.minimum(least, ((factors | np.uint64(1)) * groups[block] + terms).min(axis=1))
-    return (least >> np.uint64(32)).astype(np.uint32)
+        places = _FACTORS * groups[block]
+        places += _TERMS
+        np.minimum(least, places.min(axis=1), out=least)
+    return least
 
 
 def _onsets(windows: Windows) -> tuple[Integers, Integers]:
@@ -125,9 +127,9 @@ def _onsets(windows: Windows) -> tuple[Integers, Integers]:
 
 def _groups(step: Integers, row: Integers) -> Words:
     """Every 4 notes that follow one another as 64 bits; fewer than 4 are one group."""
-    lacking = max(0, _GROUP - len(step))
-    step = np.pad(step, (0, lacking), mode="edge" if len(step) else "constant")
-    row = np.pad(row, (0, lacking), constant_values=_NO_ROW)
+    if len(step) < _GROUP:
+        lacking = _GROUP - len(step)
+        step, row = np.append(step, [step[-1:].sum()] * lacking), np.append(row, [_NO_ROW] * lacking)
     distance = np.minimum(np.diff(step), 2**_DISTANCE_BITS - 1)
     groups = len(step) - _GROUP + 1
     words = np.zeros(groups, np.int64)
