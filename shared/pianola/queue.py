@@ -31,10 +31,14 @@ class Task:
     queue: str
 
 
+PLAN_BUILD: Final = Task("pianola.preprocess.plan_build", PREPROCESS)
+"""argument: dataset id"""
 BUILD_CHUNK: Final = Task("pianola.preprocess.build_chunk", PREPROCESS)
 """arguments: dataset id, chunk number"""
 COMMIT_DATASET: Final = Task("pianola.preprocess.commit_dataset", PREPROCESS)
 """argument: dataset id"""
+IMPORT_FILES: Final = Task("pianola.preprocess.import_files", PREPROCESS)
+"""argument: import id"""
 TRAIN_RUN: Final = Task("pianola.trainer.train_run", TRAIN)
 """argument: run id"""
 EVALUATE_RUN: Final = Task("pianola.trainer.evaluate_run", EVALUATE)

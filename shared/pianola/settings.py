@@ -4,10 +4,10 @@ import os
 import socket
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -66,6 +66,7 @@ class ApiSettings(HttpSettings):
     max_streams: int = Field(default=8, ge=1, description="event streams open at once; more are answered 503")
     max_file_bytes: int = 8 * 2**20
     max_upload_bytes: int = 2 * 2**30
+    import_private: bool = Field(default=False, description="as the preprocess worker's: addresses that are not public")
 
 
 class SamplerSettings(HttpSettings):
@@ -88,9 +89,31 @@ class WorkerSettings(Settings):
 
 
 class PreprocessSettings(WorkerSettings):
-    """Settings of the preprocess worker: how many processes read files."""
+    """Settings of the preprocess worker: how many processes read files, and what an import may fetch.
+
+    `import_max_bytes` bounds one import's download. Addresses that are not public are refused unless `import_private`.
+    Buckets other than those in `import_buckets` (names with commas between) are refused; they are read at
+    `import_s3_endpoint` with its keys, or where that is not set at the store's. An import's lease outlives five missed
+    heartbeats.
+    """
 
     concurrency: int = Field(default=2, ge=1)
+    import_max_bytes: int = Field(default=2 * 2**30, ge=1)
+    import_private: bool = False
+    import_buckets: Annotated[tuple[str, ...], NoDecode] = ()
+    import_s3_endpoint: str | None = Field(default=None, description="http(s)://host:port of an S3 server")
+    import_s3_access_key: str = ""
+    import_s3_secret_key: SecretStr = SecretStr("")
+    import_s3_region: str = "us-east-1"
+    lease_seconds: float = Field(default=60, gt=0)
+    heartbeat_seconds: float = Field(default=10, gt=0)
+
+    @field_validator("import_buckets", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [name for name in (part.strip() for part in value.split(",")) if name] if isinstance(value, str) else value
+        )
 
 
 class TrainerSettings(WorkerSettings):

@@ -1,26 +1,29 @@
-"""Datasets and their builds: open -> building -> built | failed; a failed one may be mended and built again."""
+"""Datasets, their versions and their files. How one is built is in builds.py."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from pianola.dataset.labels import folder_labels
 from pianola.records import events
 from pianola.records.clock import database_now
 from pianola.records.errors import DatasetClosed, FileConflict, NameTaken, NotFound
 from pianola.records.ids import new_id
 from pianola.records.paging import Page, page
 from pianola.records.states import DatasetState
-from pianola.records.tables import Chunk, Dataset, DatasetFile, Json
+from pianola.records.tables import FILES, Dataset, DatasetFile, Json
 
-CHUNK_FILES: Final = 256
-CHUNK_BYTES: Final = 2 * 2**20
-"""bounds of a chunk: small enough to be read again when its worker dies, large enough for a shard of some MB"""
+MENDABLE: Final = (DatasetState.OPEN, DatasetState.FAILED)
+"""States in which a dataset takes files and labels and may be built."""
 
-_MENDABLE: Final = (DatasetState.OPEN, DatasetState.FAILED)
+_BATCH: Final = 1000  # rows of a statement: SQLite takes 32,766 parameters, PostgreSQL 65,535
+_UNKNOWN_SHOWN: Final = 100
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -32,61 +35,73 @@ class NewFile:
     size: int
 
 
-@dataclass(frozen=True)
-class FileVerdict:
-    """What a build says of the file at `position`. Fields as in the report."""
+@dataclass
+class Added:
+    """What adding files came to: new ones, those there already with the same content, and those of the version before
+    whose content is another one now.
+    """
 
-    position: int
-    accepted: bool
-    windows: int
-    notes: int
-    left_out: Json
-    warnings: list[str]
-    code: str | None
-    offset: int | None
-    reason: str | None
+    added: int = 0
+    unchanged: int = 0
+    replaced: int = 0
 
 
 def create(session: Session, name: str, preset: str, options: Json) -> Dataset:
-    """A new, open dataset. Raises NameTaken."""
-    dataset = Dataset(id=new_id("ds"), name=name, preset=preset, options=options)
+    """A new, open dataset, the first version of its name. Raises NameTaken."""
+    dataset_id = new_id("ds")
+    dataset = Dataset(id=dataset_id, name=name, folder=dataset_id, preset=preset, options=options)
     try:
         with session.begin_nested():
             session.add(dataset)
     except IntegrityError:
         raise NameTaken(name) from None
-    events.append(session, Dataset, dataset.id, "created", {"name": name})
+    events.append(session, Dataset, dataset.id, "created", {"name": name, "version": 1})
     session.refresh(dataset)
     return dataset
 
 
-def get(session: Session, id_or_name: str) -> Dataset:
-    """The dataset with this id or name. Raises NotFound."""
-    found = session.get(Dataset, id_or_name) or session.scalar(select(Dataset).where(Dataset.name == id_or_name))
+def get(session: Session, reference: str) -> Dataset:
+    """The dataset with this id; the newest version of the one with this name, or for `name@2` that version.
+
+    Raises NotFound.
+    """
+    found = session.get(Dataset, reference)
     if found is None:
-        raise NotFound("dataset", id_or_name)
+        name, at, version = reference.rpartition("@")
+        if not at:
+            found = _newest(session, reference)
+        elif version.isascii() and version.isdigit() and len(version) < 10:
+            query = select(Dataset).where(Dataset.name == name, Dataset.version == int(version))
+            found = session.scalar(query)
+    if found is None:
+        raise NotFound("dataset", reference)
     return found
 
 
-def list_page(session: Session, limit: int, cursor: str | None) -> Page[Dataset]:
-    """Datasets, newest first."""
-    return page(session, select(Dataset), Dataset.id, limit, cursor)
+def list_page(session: Session, limit: int, cursor: str | None, name: str | None = None) -> Page[Dataset]:
+    """Datasets, newest first, all of them or the versions of one name."""
+    query = select(Dataset)
+    if name is not None:
+        query = query.where(Dataset.name == name)
+    return page(session, query, Dataset.id, limit, cursor)
 
 
 def files_page(
     session: Session, dataset_id: str, limit: int, cursor: str | None, verdict: str | None = None
 ) -> Page[DatasetFile]:
-    """The dataset's files in the order of their names, all of them or those with this verdict."""
+    """The dataset's files in the order of their names by code points, all of them or those with this verdict."""
     query = select(DatasetFile).where(DatasetFile.dataset_id == dataset_id)
     if verdict is not None:
         query = query.where(DatasetFile.verdict == verdict)
     return page(session, query, DatasetFile.name, limit, cursor, newest_first=False)
 
 
-def files_done(session: Session, dataset_id: str) -> int:
-    """How many files have their verdict."""
-    query = select(func.count()).select_from(DatasetFile)
-    return session.scalar(query.where(DatasetFile.dataset_id == dataset_id, DatasetFile.verdict.is_not(None))) or 0
+def names_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, str]:
+    """The names of some files of a planned dataset, by position."""
+    query = select(DatasetFile.position, DatasetFile.name).where(
+        DatasetFile.dataset_id == dataset_id, DatasetFile.position.in_(positions)
+    )
+    return {position: name for position, name in session.execute(query) if position is not None}
 
 
 def count_by_state(session: Session) -> dict[str, int]:
@@ -95,154 +110,79 @@ def count_by_state(session: Session) -> dict[str, int]:
     return {state.value: 0 for state in DatasetState} | dict(found.all())
 
 
-def add_files(session: Session, dataset_id: str, files: Sequence[NewFile]) -> tuple[int, int]:
-    """Add `files` and return how many were added and how many were there already, with the same content.
+def new_version(session: Session, dataset_id: str) -> Dataset:
+    """The version of the dataset's name that takes files: the newest where it is open or failed, else a new one.
 
-    Raises DatasetClosed unless the dataset is open or failed, FileConflict where a name is taken by other content.
+    A new version begins with the files of the newest, has its options and keeps its objects where those of the others
+    are. Callers at the same time get the same one. Raises NotFound, and DatasetClosed while the newest is building.
     """
-    _lock(session, dataset_id, _MENDABLE, "only an open dataset takes files")
-    there = {
-        name: sha256
-        for batch in _batches(files)
-        for name, sha256 in session.execute(
-            select(DatasetFile.name, DatasetFile.sha256).where(
-                DatasetFile.dataset_id == dataset_id, DatasetFile.name.in_([file.name for file in batch])
-            )
-        )
-    }
-    added = 0
-    for file in files:
-        if there.setdefault(file.name, "") == file.sha256:
-            continue
-        if there[file.name]:
-            raise FileConflict(file.name)
-        there[file.name] = file.sha256
-        added += 1
-        session.add(
-            DatasetFile(id=new_id("file"), dataset_id=dataset_id, name=file.name, sha256=file.sha256, size=file.size)
-        )
+    name = session.scalar(select(Dataset.name).where(Dataset.id == dataset_id))
+    if name is None:
+        raise NotFound("dataset", dataset_id)
+    while True:
+        newest = _newest(session, name)
+        assert newest is not None  # datasets are never deleted
+        if newest.state in MENDABLE:
+            return newest
+        if newest.state == DatasetState.BUILDING:
+            raise DatasetClosed(name, newest.state, "wait for its build to end, then add to it")
+        version = _after(newest)
+        try:
+            with session.begin_nested():
+                session.add(version)
+        except IntegrityError:
+            continue  # another caller was faster: this one takes that version
+        _inherit_files(session, newest, version)
+        events.append(session, Dataset, version.id, "created", {"name": name, "version": version.version})
+        session.refresh(version)
+        return version
+
+
+def add_files(session: Session, dataset_id: str, files: Iterable[NewFile]) -> Added:
+    """Add `files`, of which a batch at a time is in memory.
+
+    In a version, a file inherited from the one before may be replaced by other content under its name. Raises
+    DatasetClosed unless the dataset is open or failed, FileConflict where a name is taken by other content.
+    """
+    dataset = lock(session, dataset_id, MENDABLE, "only an open dataset takes files")
+    fields = tuple(dataset.options.get("folder_labels", ()))
+    total = Added()
+    for batch in _batches(files):
+        _add_batch(session, dataset, fields, batch, total)
     session.execute(
-        update(Dataset).where(Dataset.id == dataset_id).values(files=Dataset.files + added, updated_at=database_now())
-    )
-    return added, len(files) - added
-
-
-def start_build(session: Session, dataset_id: str) -> list[int]:
-    """Fix the order of the files, cut them into chunks and return the chunks' numbers; the dataset is building.
-
-    A dataset that is building already keeps its chunks: the numbers of those not done are returned.
-    Raises DatasetClosed when the dataset is built or has no files.
-    """
-    states = (*_MENDABLE, DatasetState.BUILDING)
-    dataset = _lock(session, dataset_id, states, "a built dataset never changes; create another")
-    if dataset.state == DatasetState.BUILDING:
-        return pending_chunks(session, dataset_id)
-    found = session.scalars(select(DatasetFile).where(DatasetFile.dataset_id == dataset_id))
-    # Python's order of names, the same on every database: the dataset's digest depends on it.
-    rows = sorted(found, key=lambda row: row.name)
-    if not rows:
-        raise DatasetClosed(dataset.name, "empty", "add MIDI files before building it")
-    session.execute(delete(Chunk).where(Chunk.dataset_id == dataset_id))
-    for position, row in enumerate(rows):
-        row.position, row.verdict = position, None
-    cuts = _cut([row.size for row in rows])
-    chunks = [Chunk(dataset_id=dataset_id, number=number, first=a, last=b) for number, (a, b) in enumerate(cuts)]
-    session.add_all(chunks)
-    dataset.state, dataset.error = DatasetState.BUILDING, None
-    session.flush()
-    events.append(session, Dataset, dataset_id, "building", {"files": len(rows), "chunks": len(chunks)})
-    return [chunk.number for chunk in chunks]
-
-
-def pending_chunks(session: Session, dataset_id: str) -> list[int]:
-    """Numbers of the chunks that are not done."""
-    query = select(Chunk.number).where(Chunk.dataset_id == dataset_id, Chunk.done.is_(False)).order_by(Chunk.number)
-    return list(session.scalars(query))
-
-
-def chunk_files(session: Session, dataset_id: str, number: int) -> list[DatasetFile]:
-    """The files of a chunk that is still to do, by position; none when it is done or no longer part of a build."""
-    chunk = session.get(Chunk, (dataset_id, number))
-    if chunk is None or chunk.done:
-        return []
-    return list(
-        session.scalars(
-            select(DatasetFile)
-            .where(DatasetFile.dataset_id == dataset_id, DatasetFile.position.between(chunk.first, chunk.last))
-            .order_by(DatasetFile.position)
-        )
-    )
-
-
-def finish_chunk(
-    session: Session, dataset_id: str, number: int, verdicts: Iterable[FileVerdict], shards: list[Any]
-) -> bool:
-    """Record a chunk's verdicts and shards; True when it was the last one and the dataset can be committed.
-
-    A chunk that is done already changes nothing, so a task may be delivered twice.
-    """
-    _lock(session, dataset_id, (DatasetState.BUILDING,), "its build was ended")
-    chunk = session.get(Chunk, (dataset_id, number))
-    if chunk is not None and not chunk.done:
-        rows = {row.position: row for row in chunk_files(session, dataset_id, number)}
-        for verdict in verdicts:
-            row = rows[verdict.position]
-            row.verdict = "accepted" if verdict.accepted else "refused"
-            row.windows, row.notes = verdict.windows, verdict.notes
-            row.left_out, row.warnings = verdict.left_out, verdict.warnings
-            row.code, row.offset, row.reason = verdict.code, verdict.offset, verdict.reason
-        chunk.done, chunk.shards = True, shards
-        session.flush()
-        events.append(session, Dataset, dataset_id, "chunk", {"number": number, "files": len(rows)})
-    return not pending_chunks(session, dataset_id)
-
-
-def built_files(session: Session, dataset_id: str) -> Sequence[DatasetFile]:
-    """Every file by position."""
-    query = select(DatasetFile).where(DatasetFile.dataset_id == dataset_id).order_by(DatasetFile.position)
-    return session.scalars(query).all()
-
-
-def chunk_shards(session: Session, dataset_id: str) -> list[Any]:
-    """The shards of every chunk, in order."""
-    query = select(Chunk.shards).where(Chunk.dataset_id == dataset_id).order_by(Chunk.number)
-    return [shard for shards in session.scalars(query) for shard in shards]
-
-
-def commit_build(session: Session, dataset_id: str, digest: str, manifest_key: str) -> None:
-    """The dataset is built: totals from its files, the digest of its manifest. A second call changes nothing."""
-    dataset = _lock(session, dataset_id, (DatasetState.BUILDING, DatasetState.BUILT), "its build was ended")
-    if dataset.state == DatasetState.BUILT:
-        return
-    _total(session, dataset)
-    dataset.state, dataset.digest, dataset.manifest_key = DatasetState.BUILT, digest, manifest_key
-    session.flush()
-    session.execute(update(Dataset).where(Dataset.id == dataset_id).values(built_at=database_now()))
-    data = {"digest": digest, "windows": dataset.windows, "accepted": dataset.files_accepted}
-    events.append(session, Dataset, dataset_id, "built", data | {"refused": dataset.files_refused})
-
-
-def fail_build(session: Session, dataset_id: str, error: str) -> None:
-    """The build ended without a dataset: `error` says why. The files and their report stay."""
-    dataset = _lock(session, dataset_id, (DatasetState.BUILDING,), "its build was ended")
-    _total(session, dataset)
-    dataset.state, dataset.error = DatasetState.FAILED, error
-    session.flush()
-    events.append(session, Dataset, dataset_id, "failed", {"error": error})
-
-
-def stale_builds(session: Session, seconds: float) -> list[str]:
-    """Datasets that are building and where nothing happened for `seconds`: their tasks may be lost. Marks them seen."""
-    query = (
         update(Dataset)
-        .where(Dataset.state == DatasetState.BUILDING, Dataset.updated_at < database_now(-seconds))
-        .values(updated_at=database_now())
-        .returning(Dataset.id)
+        .where(Dataset.id == dataset_id)
+        .values(files=Dataset.files + total.added, updated_at=database_now())
     )
-    return list(session.scalars(query))
+    return total
 
 
-def _lock(session: Session, dataset_id: str, states: tuple[DatasetState, ...], wanted: str) -> Dataset:
+def set_labels(session: Session, dataset_id: str, labels: Mapping[str, Mapping[str, str]]) -> tuple[int, list[str]]:
+    """Give files values by field: `labels[file name][field]`. A field that is not named keeps its value.
+
+    Returns how many files were labelled, and the first 100 names that the dataset does not have. Raises DatasetClosed
+    unless the dataset is open or failed.
+    """
+    lock(session, dataset_id, MENDABLE, "labels are part of a dataset: give them to its next version")
+    labelled, unknown = 0, list[str]()
+    for batch in _batches(labels):
+        held = dict(session.execute(_named(dataset_id, batch, DatasetFile.labels)).all())
+        rows = [{"of": name, "to": {**held[name], **labels[name]}} for name in batch if name in held]
+        unknown += [name for name in batch if name not in held][: _UNKNOWN_SHOWN - len(unknown)]
+        labelled += len(rows)
+        if rows:
+            session.connection().execute(
+                update(FILES)
+                .where(FILES.c.dataset_id == dataset_id, FILES.c.name == bindparam("of"))
+                .values(labels=bindparam("to")),
+                rows,
+            )
+    session.execute(update(Dataset).where(Dataset.id == dataset_id).values(updated_at=database_now()))
+    return labelled, unknown
+
+
+def lock(session: Session, dataset_id: str, states: tuple[DatasetState, ...], wanted: str) -> Dataset:
+    """The dataset with its row locked. Raises NotFound, and DatasetClosed with `wanted` in any state but `states`."""
     dataset = session.scalar(
         select(Dataset).where(Dataset.id == dataset_id).with_for_update().execution_options(populate_existing=True)
     )
@@ -253,30 +193,73 @@ def _lock(session: Session, dataset_id: str, states: tuple[DatasetState, ...], w
     return dataset
 
 
-def _total(session: Session, dataset: Dataset) -> None:
-    totals = session.execute(
-        select(
-            func.count().filter(DatasetFile.verdict == "accepted"),
-            func.count().filter(DatasetFile.verdict == "refused"),
-            func.coalesce(func.sum(DatasetFile.windows), 0),
-            func.coalesce(func.sum(DatasetFile.notes), 0),
-        ).where(DatasetFile.dataset_id == dataset.id)
-    ).one()
-    dataset.files_accepted, dataset.files_refused, dataset.windows, dataset.notes = (int(total) for total in totals)
+def _newest(session: Session, name: str) -> Dataset | None:
+    query = select(Dataset).where(Dataset.name == name).order_by(Dataset.version.desc()).limit(1)
+    return session.scalar(query.execution_options(populate_existing=True))
 
 
-def _batches(files: Sequence[NewFile], size: int = 500) -> Iterable[Sequence[NewFile]]:
-    # A statement takes a bounded number of parameters.
-    return (files[start : start + size] for start in range(0, len(files), size))
+def _after(parent: Dataset) -> Dataset:
+    return Dataset(
+        id=new_id("ds"),
+        name=parent.name,
+        version=parent.version + 1,
+        folder=parent.folder,
+        parent_id=parent.id,
+        preset=parent.preset,
+        options=parent.options,
+        files=parent.files,
+    )
 
 
-def _cut(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last position of each chunk: at most CHUNK_FILES files and, unless one file is larger, CHUNK_BYTES."""
-    chunks: list[tuple[int, int]] = []
-    first = held = 0
-    for position, size in enumerate(sizes):
-        if position > first and (position - first >= CHUNK_FILES or held + size > CHUNK_BYTES):
-            chunks.append((first, position - 1))
-            first, held = position, 0
-        held += size
-    return [*chunks, (first, len(sizes) - 1)]
+def _inherit_files(session: Session, parent: Dataset, version: Dataset) -> None:
+    kept = ("name", "sha256", "size", "labels")
+    fresh = {"held_out": False, "windows": 0, "notes": 0, "left_out": {}, "warnings": []}
+    values = [literal(value, FILES.c[name].type) for name, value in fresh.items()]
+    rows = select(literal(version.id), *(FILES.c[name] for name in kept), *values)
+    rows = rows.where(FILES.c.dataset_id == parent.id)
+    session.execute(insert(FILES).from_select(["dataset_id", *kept, *fresh], rows, include_defaults=False))
+
+
+def _add_batch(
+    session: Session, dataset: Dataset, fields: tuple[str, ...], batch: Sequence[NewFile], total: Added
+) -> None:
+    names = [file.name for file in batch]
+    held = dict(session.execute(_named(dataset.id, names, DatasetFile.sha256)).all())
+    inherited: dict[str, str] = {}
+    if dataset.parent_id is not None and any(held.get(file.name, file.sha256) != file.sha256 for file in batch):
+        inherited = dict(session.execute(_named(dataset.parent_id, names, DatasetFile.sha256)).all())
+    rows: list[dict[str, Any]] = []
+    replaced: list[dict[str, Any]] = []
+    for file in batch:
+        there = held.setdefault(file.name, "")
+        if there == file.sha256:
+            total.unchanged += 1
+            continue
+        if not there:
+            labels = folder_labels(file.name, fields)
+            rows.append({"dataset_id": dataset.id, **vars(file), "labels": labels})
+        elif there == inherited.get(file.name):
+            replaced.append({"of": file.name, "to": file.sha256, "bytes": file.size})
+        else:
+            raise FileConflict(file.name)
+        held[file.name] = file.sha256
+    total.added, total.replaced = total.added + len(rows), total.replaced + len(replaced)
+    if rows:
+        session.execute(insert(FILES), rows)
+    if replaced:
+        session.connection().execute(
+            update(FILES)
+            .where(FILES.c.dataset_id == dataset.id, FILES.c.name == bindparam("of"))
+            .values(sha256=bindparam("to"), size=bindparam("bytes")),
+            replaced,
+        )
+
+
+def _named(dataset_id: str, names: Sequence[str], column: Any) -> Any:
+    return select(DatasetFile.name, column).where(DatasetFile.dataset_id == dataset_id, DatasetFile.name.in_(names))
+
+
+def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch

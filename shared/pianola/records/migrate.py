@@ -67,8 +67,9 @@ def _config(connection: Connection | None) -> Config:
 def _alone(connection: Connection) -> Iterator[None]:
     """Hold the database's migration lock; SQLite's own write lock does it there."""
     if connection.dialect.name != "postgresql":
-        yield
-        connection.commit()
+        with _tables_may_be_copied(connection):
+            yield
+            connection.commit()
         return
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
     connection.commit()
@@ -79,3 +80,16 @@ def _alone(connection: Connection) -> Iterator[None]:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
         connection.commit()
+
+
+@contextmanager
+def _tables_may_be_copied(connection: Connection) -> Iterator[None]:
+    """On SQLite, where a table is changed by copying it: to drop the old one must not drop what refers to its rows."""
+    driver: Any = connection.connection.driver_connection
+    # Outside of a transaction: within one the pragma does nothing.
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")

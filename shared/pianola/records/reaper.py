@@ -11,8 +11,8 @@ import structlog
 from celery import Celery
 from sqlalchemy.exc import DBAPIError
 
-from pianola.queue import BUILD_CHUNK, COMMIT_DATASET, EVALUATE_RUN, TRAIN_RUN, send
-from pianola.records import datasets, evaluations, leases
+from pianola.queue import EVALUATE_RUN, IMPORT_FILES, TRAIN_RUN, send
+from pianola.records import builds, evaluations, imports, leases
 from pianola.records.open import Records
 
 INTERVAL_SECONDS: Final = 5.0
@@ -30,19 +30,20 @@ def reap_once(records: Records, celery: Celery) -> None:
     with records.write() as session:
         lost_runs = leases.reap(session) + leases.stale_queued(session, RESEND_SECONDS)
         lost_evaluations = evaluations.stale(session, RESEND_SECONDS)
-        lost_builds = {
-            dataset_id: datasets.pending_chunks(session, dataset_id)
-            for dataset_id in datasets.stale_builds(session, RESEND_SECONDS)
-        }
+        lost_imports = imports.stale(session, RESEND_SECONDS)
+        lost_builds = builds.stale_builds(session, RESEND_SECONDS)
+        lost_tasks = [builds.next_tasks(session, dataset_id) for dataset_id in lost_builds]
     for run_id, queue in lost_runs:
         send(celery, TRAIN_RUN, run_id, queue=queue)
     for evaluation_id in lost_evaluations:
         send(celery, EVALUATE_RUN, evaluation_id)
-    for dataset_id, chunks in lost_builds.items():
-        for number in chunks:
-            send(celery, BUILD_CHUNK, dataset_id, number)
-        if not chunks:
-            send(celery, COMMIT_DATASET, dataset_id)
+    for import_id in lost_imports:
+        send(celery, IMPORT_FILES, import_id)
+    for tasks in lost_tasks:
+        for task, ids in tasks:
+            # Where the broker is away, a build's other thousand chunks would only wait for it in turn.
+            if not send(celery, task, *ids):
+                break
 
 
 def start_reaper(records: Records, celery: Celery, stop: threading.Event) -> threading.Thread:

@@ -30,7 +30,8 @@ def submit(
     Raises DatasetClosed unless the dataset is built. Send its task after the transaction has committed.
     """
     if dataset.state != DatasetState.BUILT:
-        raise DatasetClosed(dataset.name, dataset.state, "build it before training on it")
+        before = f", or train on {dataset.name}@{dataset.version - 1}" if dataset.parent_id is not None else ""
+        raise DatasetClosed(dataset.name, dataset.state, f"build it before training on it{before}")
     run = Run(
         id=new_id("run"),
         dataset_id=dataset.id,

@@ -14,6 +14,15 @@ class DatasetState(StrEnum):
     FAILED = "failed"
 
 
+class ImportState(StrEnum):
+    """An import's states."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class EvaluationState(StrEnum):
     """An evaluation's states."""
 

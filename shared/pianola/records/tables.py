@@ -1,8 +1,9 @@
 """The tables. Ids are strings that sort by time; times are UTC, by the database's clock."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -21,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from pianola.records.clock import database_now
-from pianola.records.states import DatasetState, EvaluationState, RunState
+from pianola.records.states import DatasetState, EvaluationState, ImportState, RunState
 
 Json = dict[str, Any]
 
@@ -63,33 +64,58 @@ class Table(DeclarativeBase):
     }
 
 
-def _one_of(column: str, states: type[DatasetState] | type[RunState] | type[EvaluationState]) -> CheckConstraint:
+def _one_of(
+    column: str, states: type[DatasetState] | type[RunState] | type[EvaluationState] | type[ImportState]
+) -> CheckConstraint:
     values = ", ".join(f"'{state.value}'" for state in states)
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")
 
 
+# Sorts by code points on every database: the order of a dataset's files, and with it its digest, depends on it.
+_FileName = String(500).with_variant(String(500, collation="C"), "postgresql")
+
+
 class Dataset(Table):
-    """A named set of MIDI files plus codec options; immutable once built; identified by digest."""
+    """One version of a named set of MIDI files plus options; immutable once built; identified by digest.
+
+    The versions of a name are numbered 1, 2, 3 ...; each but the first began with the files of `parent_id`, the one
+    before. `folder` is where the objects of all of them lie: version 1's id. `labels` is the vocabulary, the values of
+    every label field. `builds` counts the builds that were started: it fences off the workers of an older one.
+    `windows` are those kept, `windows_held_out` of them held out from training; `building_at` is when the chunks of the
+    build were cut.
+    """
 
     __tablename__ = "datasets"
-    __table_args__ = (_one_of("state", DatasetState),)
+    __table_args__ = (_one_of("state", DatasetState), UniqueConstraint("name", "version"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
+    folder: Mapped[str]
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"))
     state: Mapped[str] = mapped_column(String(20), default=DatasetState.OPEN)
     preset: Mapped[str]
     options: Mapped[Json]
+    codec: Mapped[int | None]
+    labels: Mapped[Json] = mapped_column(default=dict)
     digest: Mapped[str | None]
     manifest_key: Mapped[str | None]
+    statistics_key: Mapped[str | None]
+    contact_sheet_key: Mapped[str | None]
     files: Mapped[int] = mapped_column(default=0)
     files_accepted: Mapped[int] = mapped_column(default=0)
     files_refused: Mapped[int] = mapped_column(default=0)
+    files_reused: Mapped[int] = mapped_column(default=0)
     windows: Mapped[int] = mapped_column(default=0)
+    windows_held_out: Mapped[int] = mapped_column(default=0)
     notes: Mapped[int] = mapped_column(BigInteger, default=0)
+    duplicates: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[str | None] = mapped_column(Text)
+    builds: Mapped[int] = mapped_column(default=0)
     last_event: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(server_default=database_now())
     updated_at: Mapped[datetime] = mapped_column(server_default=database_now())
+    building_at: Mapped[datetime | None]
     built_at: Mapped[datetime | None]
 
 
@@ -97,21 +123,23 @@ class DatasetFile(Table):
     """One file of a dataset and, once built, the line it has in the report.
 
     `verdict` is null until built, then "accepted" or "refused"; `position` is its place in the order of names, by which
-    shards refer to it.
+    shards refer to it. Its windows begin at `row` of the shard with the sha256 `shard`. `labels` are its values by
+    field; `duplicate_of` names the near-identical file that was kept instead of it.
     """
 
     __tablename__ = "dataset_files"
     __table_args__ = (
-        UniqueConstraint("dataset_id", "name"),
         Index("ix_dataset_files_position", "dataset_id", "position"),
+        Index("ix_dataset_files_sha256", "dataset_id", "sha256"),
     )
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(500))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(_FileName, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
+    labels: Mapped[Json] = mapped_column(default=dict)
     position: Mapped[int | None]
+    held_out: Mapped[bool] = mapped_column(default=False)
     verdict: Mapped[str | None] = mapped_column(String(20))
     windows: Mapped[int] = mapped_column(default=0)
     notes: Mapped[int] = mapped_column(default=0)
@@ -120,10 +148,22 @@ class DatasetFile(Table):
     code: Mapped[str | None]
     offset: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(Text)
+    shard: Mapped[str | None] = mapped_column(String(64))
+    row: Mapped[int | None]
+    duplicate_of: Mapped[str | None] = mapped_column(String(500))
+
+
+FILES: Final = cast("sqlalchemy.Table", DatasetFile.__table__)
+"""For statements over more files than Python should hold."""
 
 
 class Chunk(Table):
-    """One task's share of a build: files [first, last] by position, and the shards they became."""
+    """One task's share of a build: files [first, last] by position, and what they became.
+
+    `attempts` counts the times it was begun and not given back, `lease_until` is when its worker counts as gone.
+    `files` is how many it holds; the other counts are those of a chunk that is done. `page` and `fingerprints` are the
+    sha256 of its page of the report and of its fingerprints.
+    """
 
     __tablename__ = "chunks"
 
@@ -131,8 +171,48 @@ class Chunk(Table):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     first: Mapped[int]
     last: Mapped[int]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
     done: Mapped[bool] = mapped_column(default=False)
+    done_at: Mapped[datetime | None]
+    files: Mapped[int]
+    accepted: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    reused: Mapped[int] = mapped_column(default=0)
+    windows: Mapped[int] = mapped_column(default=0)
+    notes: Mapped[int] = mapped_column(BigInteger, default=0)
     shards: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    page: Mapped[str | None] = mapped_column(String(64))
+    fingerprints: Mapped[str | None] = mapped_column(String(64))
+    statistics: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Import(Table):
+    """Files that a worker fetches into a dataset from `source`. Sizes in bytes; `attempt` is the fencing number,
+    `losses` counts workers that were lost; `skipped` has the first 100 files that were not taken: name and reason.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (_one_of("state", ImportState), Index("ix_imports_dataset", "dataset_id", "id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    source: Mapped[Json]
+    state: Mapped[str] = mapped_column(String(20), default=ImportState.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime] = mapped_column(server_default=database_now())
+    sent_at: Mapped[datetime] = mapped_column(server_default=database_now())
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_total: Mapped[int | None] = mapped_column(BigInteger)
+    files_added: Mapped[int] = mapped_column(default=0)
+    files_unchanged: Mapped[int] = mapped_column(default=0)
+    files_replaced: Mapped[int] = mapped_column(default=0)
+    files_skipped: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=database_now())
+    finished_at: Mapped[datetime | None]
 
 
 class Run(Table):
