@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
 from unittest.mock import patch
@@ -18,14 +19,18 @@ import safetensors.numpy
 import servers
 from numpy.typing import NDArray
 
-from pianola.codec.options import PRESETS as CODECS
-from pianola.codec.shards import Manifest, ShardWriter, manifest_bytes, manifest_digest
+from pianola.codec.revision import CODEC_REVISION
+from pianola.codec.windows import Windows, pack
+from pianola.dataset.manifest import Manifest, manifest_bytes, manifest_digest
+from pianola.dataset.options import dataset_options
+from pianola.dataset.shards import ShardWriter
 from pianola.models.presets import resolve
 from pianola.objects import LocalStore
-from pianola.objects.layout import dataset_key, manifest_key
-from pianola.records import Records, datasets, leases, open_records, runs
+from pianola.objects.layout import dataset_key, manifest_key, sidecar_key
+from pianola.records import Records, builds, datasets, leases, open_records, runs
 from pianola.records.migrate import upgrade
 from pianola.records.tables import Checkpoint, Run
+from pianola.records.verdicts import FileVerdict
 from pianola_trainer.child import Child
 from pianola_trainer.tasks import ATTEMPT
 
@@ -118,28 +123,81 @@ def worker(system: System) -> Iterator["Popen[bytes]"]:
 
 def built_dataset(system: System, windows: tuple[int, ...] = (9, 9, 9, 9, 9)) -> str:
     """A built dataset of files with so many windows, each file a scale in a key of its own; returns its id."""
+    return built(system, [PlannedFile(scales(index, count)) for index, count in enumerate(windows)])
+
+
+@dataclass
+class PlannedFile:
+    """A file of a dataset to build: its windows [n, 96, 96], the side it is on and its label numbers."""
+
+    windows: NDArray[np.uint8]
+    held_out: bool = False
+    labels: tuple[int, ...] = ()
+
+
+def built(
+    system: System,
+    files: list[PlannedFile],
+    labels: dict[str, tuple[str, ...]] | None = None,
+    kept: list[bool] | None = None,
+    **options: object,
+) -> str:
+    """A built dataset of these files and options, of whose windows only some are kept; returns its id."""
+    chosen = dataset_options("piano", options)
+    new = [datasets.NewFile(f"{index}.mid", f"{index:064x}", 100) for index in range(len(files))]
     with system.records.write() as session:
-        dataset = datasets.create(session, f"scales {next(_numbers)}", "piano", CODECS["piano"].to_json())
-        new = [datasets.NewFile(f"{index}.mid", f"{index:064x}", 100) for index in range(len(windows))]
+        dataset = datasets.create(session, f"scales {next(_numbers)}", "piano", chosen.to_json())
         datasets.add_files(session, dataset.id, new)
-    shards = ShardWriter(lambda key, data: system.store.put(dataset_key(dataset.id, key), data))
-    for index, count in enumerate(windows):
-        shards.add(index, scales(index, count))
-    manifest = Manifest(
-        CODECS["piano"].to_json(), tuple(file.sha256 for file in new), windows, 8 * sum(windows), tuple(shards.close())
+    writer = ShardWriter(
+        lambda key, data: system.store.put(dataset_key(dataset.folder, key), data), len(labels) if labels else 0
     )
-    digest = manifest_digest(manifest)
-    key = manifest_key(dataset.id, digest)
+    for position, file in enumerate(files):
+        writer.add(position, packed(file.windows), file.held_out, file.labels)
+    shards = tuple(writer.close())
+    mask = np.ones(writer.statistics.windows, np.bool_) if kept is None else np.array(kept)
+    held_out = np.repeat([file.held_out for file in files], [len(file.windows) for file in files])
+    manifest = Manifest(
+        codec=CODEC_REVISION,
+        options=chosen,
+        files=len(files),
+        accepted=sum(len(file.windows) > 0 for file in files),
+        notes=8 * len(mask),
+        windows=int(mask.sum()),
+        held_out=int((mask & held_out).sum()),
+        labels=labels or {},
+        shards=shards,
+        kept=None if kept is None else sidecar(system, dataset.folder, np.packbits(mask).tobytes()),
+    )
+    key = manifest_key(dataset.folder, manifest_digest(manifest))
     system.store.put(key, manifest_bytes(manifest))
     with system.records.write() as session:
-        datasets.start_build(session, dataset.id)
+        builds.start_build(session, dataset.id)
+        builds.plan(session, dataset.id)
+    with system.records.write() as session:
+        work = builds.begin_chunk(session, dataset.id, 0)
+        assert work is not None
         verdicts = [
-            datasets.FileVerdict(index, True, count, 8 * count, {}, [], None, None, None)
-            for index, count in enumerate(windows)
+            FileVerdict(position, True, len(file.windows), 8 * len(file.windows), {}, [], None, None, None)
+            for position, file in enumerate(files)
         ]
-        datasets.finish_chunk(session, dataset.id, 0, verdicts, [])
-        datasets.commit_build(session, dataset.id, digest, key)
+        builds.finish_chunk(session, dataset.id, 0, builds.ChunkResult(work.build, verdicts, []))
+        committed = builds.Committed(work.build, manifest_digest(manifest), key, manifest.windows, manifest.held_out)
+        builds.commit_build(session, dataset.id, committed)
     return dataset.id
+
+
+def sidecar(system: System, folder: str, data: bytes) -> str:
+    """Put an object that a manifest names; returns its sha256."""
+    digest = sha256(data).hexdigest()
+    system.store.put(sidecar_key(folder, digest), data)
+    return digest
+
+
+def packed(windows: NDArray[np.uint8]) -> Windows:
+    """Windows [n, 96, 96] as the codec gives those of a file."""
+    rows = len(windows)
+    metre = np.tile(np.array([4, 4], np.uint8), (rows, 1))
+    return Windows(pack(windows), np.arange(rows, dtype=np.int32) * 96, np.full(rows, 120, np.float32), metre)
 
 
 def scales(key: int, count: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Which windows are held out, and which a step learns from: functions of the run's seed alone.
+"""Which windows are held out, and which a step learns from: functions of the dataset and the run's seed alone.
 
 Nothing here has a state to save. A resumed run asks for the batch of its next step and gets the one it would have had.
 """
@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pianola.codec.window import Integers
+from pianola.codec.window import Integers, Mask
 
 _OF_SPLIT: Final = 1
 _OF_EPOCH: Final = 2
@@ -21,13 +21,19 @@ _OF_STEP: Final = 3
 class Split:
     """Rows to train on and rows held out, both in the dataset's order.
 
-    by: "file" (no file is on both sides), "window" (a dataset of one file: its last windows are held out, so that only
-    one pair of neighbours is parted), "nothing" (nothing is held out).
+    by: "dataset" (the dataset's own hold-out, the same for every run), "file" (no file is on both sides), "window" (a
+    dataset of one file: its last windows are held out, so that only one pair of neighbours is parted), "nothing"
+    (nothing is held out).
     """
 
     training: Integers
     held_out: Integers
-    by: Literal["file", "window", "nothing"]
+    by: Literal["dataset", "file", "window", "nothing"]
+
+
+def split_of_dataset(held_out: Mask) -> Split:
+    """The sides that the dataset itself has: held_out bool [n]. Either may be empty."""
+    return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out), "dataset")
 
 
 def split(file: NDArray[np.int32], share: float, seed: int) -> Split:

@@ -1,5 +1,8 @@
 """What ends a run for good, whoever tries it: errors whose message the run's owner reads."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 
 class CannotTrain(RuntimeError):
     """The run cannot succeed as it is; the message says why and what to change."""
@@ -14,6 +17,19 @@ class NoWindows(CannotTrain):
             "add files to it or lower held_out"
         )
         self.windows, self.held_out = windows, held_out
+
+
+class OneSided(CannotTrain):
+    """The dataset has a hold-out of its own, and one side of it has no window."""
+
+    def __init__(self, dataset: str, options: Mapping[str, object], side: Literal["held-out", "training"]) -> None:
+        others = "larger" if side == "held-out" else "smaller"
+        super().__init__(
+            f"dataset {dataset!r} has no window on its {side} side (held_out {options.get('held_out')}, held_out_seed "
+            f"{options.get('held_out_seed')}): the files there were refused or left out; make a dataset with another "
+            f"held_out_seed, a {others} held_out or more files"
+        )
+        self.dataset, self.side = dataset, side
 
 
 class Diverged(CannotTrain):

@@ -14,10 +14,10 @@ from pianola.records import leases
 from pianola.records.states import RunState
 from pianola.records.tables import Json, Run
 from pianola_trainer.assignment import Assignment
-from pianola_trainer.batches import Batches, split, step_seed
+from pianola_trainer.batches import Batches, Split, split, split_of_dataset, step_seed
 from pianola_trainer.checkpoints import Checkpoints, File, Place
 from pianola_trainer.course import Course
-from pianola_trainer.errors import NoWindows
+from pianola_trainer.errors import NoWindows, OneSided
 from pianola_trainer.means import Means
 from pianola_trainer.orders import Asked, Order, Orders
 from pianola_trainer.patience import is_away, patiently
@@ -40,9 +40,7 @@ class Training:
         self._assignment, self._orders = assignment, orders
         run, options = assignment.run, assignment.options
         self._windows = read_windows(assignment.store, assignment.dataset)
-        sides = split(self._windows.file, options.held_out, run.seed)
-        if not len(sides.training):
-            raise NoWindows(len(self._windows), options.held_out)
+        sides = self._sides()
         self._batches = Batches(sides.training, options.batch, run.seed)
         self._course = Course.of(options, self._batches)
         self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides)
@@ -59,6 +57,21 @@ class Training:
         _log.info(
             "ready", windows=len(self._windows), training=len(sides.training), held_out_by=sides.by, course=self._course
         )
+
+    def _sides(self) -> Split:
+        """What is learned from and what is held out, by the dataset where it says so. Raises CannotTrain."""
+        run, dataset, share = self._assignment.run, self._assignment.dataset, self._assignment.options.held_out
+        if self._windows.held_out is None:
+            sides = split(self._windows.file, share, run.seed)
+            if not len(sides.training):
+                raise NoWindows(len(self._windows), share)
+            return sides
+        sides = split_of_dataset(self._windows.held_out)
+        if not len(sides.training):
+            raise OneSided(dataset.name, dataset.options, "training")
+        if not len(sides.held_out):
+            raise OneSided(dataset.name, dataset.options, "held-out")
+        return sides
 
     @property
     def _step(self) -> int:

@@ -79,15 +79,6 @@ def find_duplicates(chunks: Iterable[Fingerprints], windows: int, folder: Path, 
     return Duplicates(kept.tobytes() if left_out else None, left_out, found)
 
 
-def kept_mask(kept: bytes | None, windows: int) -> Mask:
-    """Which of so many windows are kept: bool [windows]. Raises ValueError for bits of another number of windows."""
-    if kept is None:
-        return np.ones(windows, np.bool_)
-    if len(kept) != -(-windows // 8):
-        raise ValueError(f"{len(kept)} bytes cannot say which of {windows:,} windows are kept")
-    return np.unpackbits(np.frombuffer(kept, np.uint8), count=windows).astype(np.bool_)
-
-
 def _spooled(chunks: Iterable[Fingerprints], spool: Spool, sketches: Path | None) -> tuple[Numbers, Numbers, Sketches]:
     """Positions and windows of all files, and their sketches mapped from the file; the windows are in the spool."""
     files, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from pianola.codec.options import BadOption
+from pianola.codec.window import Mask
 from pianola.dataset.options import DatasetOptions
 from pianola.dataset.report import BadPage, PageEntry
 from pianola.dataset.shards import BadShard, ShardEntry
@@ -101,6 +104,13 @@ def read_manifest(data: bytes) -> Manifest:
     except ValueError as error:
         raise error if isinstance(error, BadManifest) else BadManifest(f"not JSON: {error}") from error
     raise BadManifest(f"not a manifest of format 1 or {FORMAT}")
+
+
+def kept_mask(kept: bytes, windows: int) -> Mask:
+    """Which windows of all shards are kept, bool [windows], from the object that `kept` names. Raises BadManifest."""
+    if len(kept) != -(-windows // 8):
+        raise BadManifest(f"{len(kept)} bytes cannot say which of {windows} windows are kept")
+    return np.unpackbits(np.frombuffer(kept, np.uint8), count=windows).astype(np.bool_)
 
 
 def _of_format_2(values: dict[str, Any]) -> Manifest:
