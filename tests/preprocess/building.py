@@ -8,20 +8,27 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import servers
 from celery import Celery
-from sqlalchemy import text
+from sqlalchemy import select
 
-from pianola.codec.options import codec_options
+from pianola.dataset.manifest import Manifest, read_manifest
+from pianola.dataset.options import dataset_options
+from pianola.dataset.shards import Shard, read_shard
 from pianola.objects import LocalStore
-from pianola.objects.layout import file_key
+from pianola.objects.layout import file_key, shard_key
 from pianola.queue import BUILD_CHUNK, create_celery, send
-from pianola.records import Records, datasets, open_records
+from pianola.records import Records, builds, datasets, open_records
 from pianola.records.datasets import NewFile
-from pianola.records.tables import Dataset, DatasetFile
+from pianola.records.tables import Chunk, Dataset, DatasetFile
 from pianola.settings import PreprocessSettings
+from pianola.spool import Spool
+from pianola_preprocess.chunk import build_chunk
+from pianola_preprocess.commit import commit_dataset
+from pianola_preprocess.reading.reader import Reader
 
 
 @dataclass
@@ -44,6 +51,7 @@ class Workshop:
             "PIANOLA_DATABASE_URL": self.database_url,
             "PIANOLA_BROKER_URL": self.broker_url,
             "PIANOLA_OBJECTS_DIR": str(self.folder / "objects"),
+            "PIANOLA_SPOOL": str(self.folder / "spool"),
         }
 
     def settings(self) -> PreprocessSettings:
@@ -54,24 +62,49 @@ class Workshop:
     def celery(self) -> Celery:
         return create_celery(self.settings())
 
-    def upload(self, name: str, files: Mapping[str, bytes], preset: str = "piano") -> str:
+    def upload(self, name: str, files: Mapping[str, bytes], preset: str = "piano", **options: object) -> str:
         """A new, open dataset that holds `files`; its id."""
         with self.records.write() as session:
-            dataset_id = datasets.create(session, name, preset, codec_options(preset, {}).to_json()).id
+            chosen = dataset_options(preset, options).to_json()
+            dataset_id = datasets.create(session, name, preset, chosen).id
         self.add(dataset_id, files)
         return dataset_id
 
     def add(self, dataset_id: str, files: Mapping[str, bytes]) -> None:
+        folder = self.dataset(dataset_id).folder
         new = [NewFile(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()]
         for file, data in zip(new, files.values(), strict=True):
-            self.store.put(file_key(dataset_id, file.sha256), data)
+            self.store.put(file_key(folder, file.sha256), data)
         with self.records.write() as session:
             datasets.add_files(session, dataset_id, new)
 
-    def start(self, dataset_id: str) -> list[int]:
-        """Begin the build; the numbers of its chunks."""
+    def next_version(self, dataset_id: str, files: Mapping[str, bytes]) -> str:
+        """The next version of a built dataset, with `files` too; its id."""
         with self.records.write() as session:
-            return datasets.start_build(session, dataset_id)
+            version = datasets.new_version(session, dataset_id).id
+        self.add(version, files)
+        return version
+
+    def start(self, dataset_id: str) -> list[int]:
+        """Begin the build and plan it; the numbers of its chunks."""
+        with self.records.write() as session:
+            builds.start_build(session, dataset_id)
+            return builds.plan(session, dataset_id)
+
+    def build(self, dataset_id: str) -> Dataset:
+        """The whole build in this process, chunk after chunk; the dataset as it is then."""
+        last = False
+        with Reader() as reader:
+            for number in self.start(dataset_id):
+                last = build_chunk(self.records, self.store, reader, dataset_id, number)
+        assert last
+        self.commit(dataset_id)
+        return self.dataset(dataset_id)
+
+    def commit(self, dataset_id: str) -> None:
+        spool = Spool(self.folder / "spool")
+        with spool.open():
+            commit_dataset(self.records, self.store, spool, dataset_id)
 
     def send(self, dataset_id: str, times: int = 1) -> None:
         """Begin the build and send its tasks, each `times` times."""
@@ -84,8 +117,25 @@ class Workshop:
             return datasets.get(session, dataset_id)
 
     def files(self, dataset_id: str) -> list[DatasetFile]:
+        """All of them, by position."""
+        query = select(DatasetFile).where(DatasetFile.dataset_id == dataset_id).order_by(DatasetFile.position)
         with self.records.read() as session:
-            return list(datasets.built_files(session, dataset_id))
+            return list(session.scalars(query))
+
+    def manifest(self, dataset_id: str) -> Manifest:
+        """A built dataset's manifest, whose digest is the dataset's."""
+        dataset = self.dataset(dataset_id)
+        assert dataset.manifest_key is not None
+        stored = self.store.get(dataset.manifest_key)
+        assert hashlib.sha256(stored).hexdigest() == dataset.digest
+        return read_manifest(stored)
+
+    def shards(self, dataset_id: str) -> list[Shard]:
+        """A built dataset's shards, in order."""
+        folder = self.dataset(dataset_id).folder
+        return [
+            read_shard(self.store.get(shard_key(folder, entry.sha256))) for entry in self.manifest(dataset_id).shards
+        ]
 
     def wait(self, dataset_id: str, seconds: float = 20) -> Dataset:
         """The dataset once its build has ended."""
@@ -93,12 +143,13 @@ class Workshop:
         return self.dataset(dataset_id)
 
     def let_pass(self, dataset_id: str, seconds: int) -> None:
-        """Let the records believe that nothing has happened to the dataset for `seconds`."""
+        """Let the records believe that nothing has happened to the dataset for `seconds`, nor to its chunks."""
+        by = timedelta(seconds=seconds)
         with self.records.write() as session:
-            session.execute(
-                text("UPDATE datasets SET updated_at = datetime(updated_at, :by) WHERE id = :id"),
-                {"by": f"-{seconds} seconds", "id": dataset_id},
-            )
+            dataset = session.get_one(Dataset, dataset_id)
+            dataset.updated_at -= by
+            for chunk in session.scalars(select(Chunk).where(Chunk.dataset_id == dataset_id)):
+                chunk.lease_until = chunk.lease_until and chunk.lease_until - by
 
     @contextlib.contextmanager
     def worker(self, concurrency: int = 1) -> Iterator["Worker"]:

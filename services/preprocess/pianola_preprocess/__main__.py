@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 
 from pianola.logs import configure_logs
 from pianola.queue import PREPROCESS
-from pianola.records import open_records
+from pianola.records import Records, open_records
 from pianola.records.migrate import NotMigrated, check
 from pianola.records.reaper import start_reaper
 from pianola.settings import PreprocessSettings
+from pianola.spool import Spool
 from pianola_preprocess.worker import create_worker
 
 _log = structlog.get_logger("preprocess")
@@ -39,7 +40,14 @@ def main() -> int:
         return 1
     # The pool's processes are forked from this one: they open their own connections and never touch these.
     records.dispose()
-    app = create_worker(settings)
+    # Other services may share the spool's folder.
+    spool = Spool(settings.spool / "preprocess")
+    with spool.open():
+        return _work(settings, records, spool)
+
+
+def _work(settings: PreprocessSettings, records: Records, spool: Spool) -> int:
+    app = create_worker(settings, spool)
     stop = threading.Event()
     start_reaper(records, app, stop)
     worker = app.Worker(

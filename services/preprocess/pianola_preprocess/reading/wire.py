@@ -30,6 +30,7 @@ MEMORY_HEAD: Final = b'{"failed":"memory"}'
 READY_HEAD: Final = b'{"ready":true}'
 
 _MOST_TEXT: Final = 2_000
+_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Verdict))
 
 Part: TypeAlias = bytes | memoryview
 
@@ -51,9 +52,9 @@ def answer_parts(verdict: Verdict, windows: Windows) -> list[Part]:
     if velocity is not None:
         arrays += [velocity.ends, velocity.values]
     body = [np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays if array.size]
-    head = json.dumps(
-        {"verdict": verdict.to_json(), "velocities": None if velocity is None else len(velocity.values)}
-    ).encode("ascii")
+    # Not `to_json`, which copies.
+    said = {name: getattr(verdict, name) for name in _FIELDS}
+    head = json.dumps({"verdict": said, "velocities": None if velocity is None else len(velocity.values)}).encode()
     return [LENGTHS.pack(len(head), sum(map(len, body))), head, *body]
 
 
@@ -102,7 +103,7 @@ def _json(head: bytes) -> Any:
 
 
 def _verdict(said: dict[str, Any]) -> Verdict:
-    if said.keys() != {field.name for field in dataclasses.fields(Verdict)}:
+    if said.keys() != _FIELDS:
         raise BadAnswer("the verdict has other fields")
     verdict = Verdict(**said)
     accepted = type(verdict.accepted) is bool and all(map(_is_count, (verdict.windows, verdict.notes)))

@@ -1,0 +1,56 @@
+"""Uploaded files, read from the store ahead of whoever judges them."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, Protocol
+
+from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
+from pianola.objects.layout import file_key
+
+THREADS: Final = 8
+"""A store in the same building answers in 5 to 20 ms: eight at a time are read as fast as they are judged."""
+
+
+class Uploaded(Protocol):
+    """A file of a dataset: its name there, and the sha256 of its bytes."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the dataset."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes, hexadecimal."""
+
+
+class FileLost(RuntimeError):
+    """The store no longer holds a file's bytes as they were uploaded."""
+
+    def __init__(self, name: str, reason: object) -> None:
+        super().__init__(
+            f"the uploaded file {name!r} cannot be read back ({reason}): upload it again, then build again"
+        )
+        self.name = name
+
+
+@contextmanager
+def read_ahead(store: ObjectStore, folder: str, files: Sequence[Uploaded]) -> Iterator[Iterator[bytes]]:
+    """The checked bytes of `files`, in order. All of them may be in memory: give it a chunk's, which are bounded.
+
+    The iterator raises FileLost and StoreUnavailable.
+    """
+    with ThreadPoolExecutor(THREADS, "fetch") as threads:
+        try:
+            yield threads.map(partial(read_one, store, folder), files)
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def read_one(store: ObjectStore, folder: str, file: Uploaded) -> bytes:
+    """The checked bytes of a file. Raises FileLost, StoreUnavailable."""
+    try:
+        return verified(store, file_key(folder, file.sha256), file.sha256)
+    except (ObjectMissing, ObjectCorrupt) as error:
+        raise FileLost(file.name, error) from error
