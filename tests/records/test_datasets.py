@@ -183,7 +183,7 @@ NAMES = [
     "e\u0301.mid",
     "Z.mid",
     "_.mid",
-    "～.mid",
+    "\uff5e.mid",
     "𝄞.mid",
     "ﬀ.mid",
 ]

@@ -308,7 +308,7 @@ def chunks(session: Session, dataset_id: str) -> Iterator[Chunk]:
 
 
 def commit_build(session: Session, dataset_id: str, committed: Committed) -> None:
-    """The dataset is built; a second call changes nothing. Raises DatasetClosed where that build has ended, NotFound."""
+    """The dataset is built; a second call changes nothing. Raises DatasetClosed where the build has ended, NotFound."""
     dataset = lock(session, dataset_id, (DatasetState.BUILDING, DatasetState.BUILT), _ENDED)
     if dataset.state == DatasetState.BUILT:
         return
