@@ -195,3 +195,20 @@ def test_only_a_vae_knows_where_windows_lie() -> None:
         assert places.shape == (3, size)
         assert places.dtype == np.float32
     assert learner("gan", "thesis").encode(batch(3)) is None
+
+
+@pytest.mark.parametrize("preset", ["thesis", "default"])
+def test_the_bound_falls_from_reconstruction_and_kl_as_positions_grow(preset: str) -> None:
+    one = learner("vae", preset)
+    measured = one.validate([WINDOWS])
+    elbo = measured["validation_reconstruction"] + measured["validation_kl"]
+    few, many = one.bound([WINDOWS], 1), one.bound([WINDOWS], 16)
+    assert few is not None
+    assert many is not None
+    assert few == pytest.approx(elbo, rel=0.02)
+    assert many < few
+    assert many == one.bound([WINDOWS], 16)
+
+
+def test_a_gan_has_no_bound() -> None:
+    assert learner("gan", "default").bound([WINDOWS], 1) is None

@@ -244,6 +244,14 @@ class Learner(ABC, Generic[Options]):
     def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
         """Metrics on held-out windows; changes nothing, and gives the same numbers every time."""
 
+    def bound(self, batches: Iterable[Tensor], draws: int) -> float | None:
+        """An upper bound on -log p of windows, in nats per window; None for a family that has no likelihood.
+
+        Importance-weighted with `draws` positions a window (Burda et al., 2016): with 1 it is reconstruction + KL, and
+        it falls towards the truth as they grow. The same number every time.
+        """
+        return None
+
     @abstractmethod
     def encode(self, batch: Tensor) -> Floats | None:
         """Positions [n, d] of windows in the latent space; None for a family without an encoder."""

@@ -143,7 +143,7 @@ class NoteDecoder(nn.Module):
         return scores
 
     def nats(self, notes: Notes, z: Tensor, semitones: Tensor) -> Tensor:
-        """-log p(windows | z) in nats, summed over the n windows whose notes they are; z: [n, latent].
+        """-log p(window | z) in nats [n], of each of the n windows whose notes they are; z: [n, latent].
 
         semitones: how far each window was transposed, int64 [n], so that it is learnt in its own register too.
         """
@@ -153,9 +153,9 @@ class NoteDecoder(nn.Module):
         # A decision in each still empty column, then one after each note.
         begins = notes.struck.transpose(1, 2).flatten(0, 1)
         target = torch.where(begins.any(1), begins.argmax(1), STOP)
-        total = functional.cross_entropy(first, target, reduction="sum")
+        of_columns = functional.cross_entropy(first, target, reduction="none").view(len(z), SIDE).sum(1)
         if len(spot) == 0:
-            return total
+            return of_columns
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
         of_notes = functional.embedding(spot, states.flatten(0, 1))
         so_far = torch.arange(SIDE) <= notes.row[:, None]
@@ -164,14 +164,15 @@ class NoteDecoder(nn.Module):
         )
         scores = scores.masked_fill(functional.pad(so_far, (0, 1)), -torch.inf)
         target = torch.where(same, notes.row.roll(-1), STOP)
-        total = total + functional.cross_entropy(scores, target, reduction="sum")
+        after = functional.cross_entropy(scores, target, reduction="none")
         last = torch.where(same, notes.length, 0).roll(1)
         near = heard[notes.window, notes.row, notes.step]
         lengths = self._length_scores(of_notes, near, notes.row, last).log_softmax(1)
         exactly = lengths.gather(1, notes.length[:, None] - 1)[:, 0]
         # A note that reaches the window's end lasts at least so long: the sum over all longer ones.
         longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
-        return total - torch.where(notes.step + notes.length == SIDE, longer, exactly).sum()
+        after = after - torch.where(notes.step + notes.length == SIDE, longer, exactly)
+        return of_columns.index_add(0, notes.window, after)
 
     def _scores_of_empty_columns(self, notes: Notes, z: Tensor, semitones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         keep = functional.dropout(torch.ones(len(z), SIDE, 1), self.dropout, self.training)

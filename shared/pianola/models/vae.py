@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -69,8 +70,24 @@ class VaeNetwork(nn.Module):
         """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96]."""
 
     @abstractmethod
+    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
+        """-log p(window | z) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent]."""
+
+    @abstractmethod
     def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
         """semitones: how far each window was transposed, int64 [n]; noise: standard normal [n, latent]."""
+
+
+def _importance_bound(network: VaeNetwork, windows: Tensor, draws: int, noise: torch.Generator) -> Tensor:
+    """-log 1/k sum p(x | z_i) p(z_i) / q(z_i | x), z_1 .. z_k from the posterior q: [n]."""
+    mean, log_variance = network.posterior(windows)
+    weights = []
+    for _ in range(draws):
+        unit = torch.randn(mean.shape, generator=noise)
+        z = mean + unit * (0.5 * log_variance).exp()
+        of_positions = 0.5 * (unit.square() - z.square() + log_variance).sum(1)
+        weights.append(of_positions - network.nats(windows, z))
+    return math.log(draws) - torch.stack(weights).logsumexp(0)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -105,6 +122,11 @@ class ThesisNetwork(VaeNetwork):
         """See VaeNetwork."""
         hidden = self.encoder(windows)
         return self.mean(hidden), self.log_variance(hidden)
+
+    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
+        """See VaeNetwork."""
+        pixels = functional.binary_cross_entropy_with_logits(self.decoder(z), windows, reduction="none")
+        return pixels.sum((1, 2, 3))
 
     def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
         """See VaeNetwork; it does not use how far a window was transposed."""
@@ -178,6 +200,10 @@ class NoteNetwork(VaeNetwork):
         hidden = self.dense(torch.cat([seen, outline(windows[:, 0], notes)], 1))
         return self.mean(hidden), self.log_variance(hidden).clamp(-LARGEST_LOG, LARGEST_LOG)
 
+    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
+        """See VaeNetwork."""
+        return self.decoder.nats(Notes.of(windows[:, 0]), z, torch.zeros(len(windows), dtype=torch.int64))
+
     def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
         """See VaeNetwork.
 
@@ -191,7 +217,7 @@ class NoteNetwork(VaeNetwork):
         sketch = functional.binary_cross_entropy_with_logits(
             self.decoder.sketch(z), outline(windows[:, 0], notes), reduction="sum"
         )
-        return Losses(nats / len(windows), divergence(mean, log_variance), sketch / len(windows))
+        return Losses(nats.mean(), divergence(mean, log_variance), sketch / len(windows))
 
 
 def outline(windows: Tensor, notes: Notes) -> Tensor:
@@ -287,6 +313,13 @@ class VaeLearner(Learner[VaeOptions]):
             "validation_kl": kl / windows,
             "validation_pixel_loss": reconstruction / windows / PIXELS,
         }
+
+    def bound(self, batches: Iterable[Tensor], draws: int) -> float:
+        """See Learner."""
+        network = self._trainee.average.eval()
+        same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
+        with torch.inference_mode():
+            return torch.cat([_importance_bound(network, batch, draws, same_noise) for batch in batches]).mean().item()
 
     def encode(self, batch: Tensor) -> Floats:
         """See Learner: the means of the posteriors."""
