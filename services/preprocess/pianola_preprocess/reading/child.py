@@ -14,6 +14,7 @@ from pianola_preprocess.reading.wire import LENGTHS, MOST_BODY_BYTES, MOST_HEAD_
 _PIPE_BYTES: Final = 2**20
 # Not a copy of the worker's environment, which holds passwords. One thread, or OpenBLAS maps memory for each core.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_PASSED_ON: Final = "PIANOLA_PURE_READER"
 
 
 class Slow(Exception):
@@ -38,7 +39,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_ENVIRONMENT,
+            env=_ENVIRONMENT | ({_PASSED_ON: os.environ[_PASSED_ON]} if _PASSED_ON in os.environ else {}),
             # A signal to the worker's group is not for the file that is being read.
             start_new_session=True,
         )
