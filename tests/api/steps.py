@@ -4,12 +4,13 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from apiflask import APIFlask
 from werkzeug.test import TestResponse
 
-from pianola.records import datasets, leases
+from pianola.records import builds, datasets, leases
 from pianola.records.tables import Run
 from pianola_api.app import context_of
 
@@ -51,25 +52,39 @@ class Api:
 
     # what a preprocess worker does
 
-    def build(self, dataset_id: str, windows: int = 50) -> None:
+    def build(self, dataset_id: str, windows: int = 50, **committed: Any) -> None:
         """Build a dataset that is building: .mid files are accepted, others refused."""
+        for number in self.planned(dataset_id):
+            self.build_chunk(dataset_id, number, windows)
         with self.context.records.write() as session:
-            for number in datasets.pending_chunks(session, dataset_id):
-                verdicts = [
-                    datasets.FileVerdict(row.position or 0, True, windows, 400, {"percussion": 3}, [], None, None, None)
-                    if row.name.endswith(".mid")
-                    else datasets.FileVerdict(row.position or 0, False, 0, 0, {}, [], "not_midi", 0, "no header")
-                    for row in datasets.chunk_files(session, dataset_id, number)
-                ]
-                datasets.finish_chunk(session, dataset_id, number, verdicts, [])
-            datasets.commit_build(session, dataset_id, "d" * 64, "manifest")
+            row = datasets.get(session, dataset_id)
+            made = sum(chunk.windows for chunk in builds.chunks(session, dataset_id))
+            done = builds.Committed(row.builds, "d" * 64, "manifest", windows=made)
+            builds.commit_build(session, dataset_id, replace(done, **committed))
 
-    def built(self, name: str = "chorales", windows: int = 50) -> Any:
+    def planned(self, dataset_id: str) -> list[int]:
+        """The chunks of a dataset that is building."""
+        with self.context.records.write() as session:
+            return builds.plan(session, dataset_id)
+
+    def build_chunk(self, dataset_id: str, number: int, windows: int = 50) -> None:
+        with self.context.records.write() as session:
+            work = builds.begin_chunk(session, dataset_id, number)
+            assert work is not None
+            verdicts = [
+                builds.FileVerdict(file.position, True, windows, 400, {"percussion": 3}, [], None, None, None)
+                if file.name.endswith(".mid")
+                else builds.FileVerdict(file.position, False, 0, 0, {}, [], "not_midi", 0, "no header")
+                for file in work.files
+            ]
+            builds.finish_chunk(session, dataset_id, number, builds.ChunkResult(work.build, verdicts, []))
+
+    def built(self, name: str = "chorales", windows: int = 50, **committed: Any) -> Any:
         """A built dataset."""
         dataset = self.post("/v1/datasets", json={"name": name})
         self.upload(name, {"a.mid": MIDI, "b.txt": b"text"})
         self.post(f"/v1/datasets/{name}/build", 202)
-        self.build(dataset["id"], windows)
+        self.build(dataset["id"], windows, **committed)
         return self.get(f"/v1/datasets/{name}")
 
     # what a trainer does

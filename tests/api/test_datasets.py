@@ -2,7 +2,7 @@
 
 import pytest
 
-from pianola.records import datasets
+from pianola.records import planning
 
 from .steps import MIDI, Api
 
@@ -27,9 +27,36 @@ def test_names_that_cannot_stand_in_an_address(api: Api, name: str) -> None:
     api.problem(api.client.post("/v1/datasets", json={"name": name}), 422, "invalid-request")
 
 
-def test_codec_options_are_checked_at_once(api: Api) -> None:
-    response = api.client.post("/v1/datasets", json={"name": "a", "options": {"lowest_pitch": 200}})
-    assert api.problem(response, 422, "invalid-options")["errors"][0]["field"] == "options.lowest_pitch"
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("lowest_pitch", 200),
+        ("hop", 8),
+        ("metres", ["4/5"]),
+        ("least_notes", -1),
+        ("velocity", "yes"),
+        ("held_out", 0.9),
+        ("held_out_seed", 0.5),
+        ("duplicates", "none"),
+        ("folder_labels", ["Composer!"]),
+        ("colour", "red"),
+    ],
+)
+def test_options_are_checked_at_once(api: Api, option: str, value: object) -> None:
+    response = api.client.post("/v1/datasets", json={"name": "a", "options": {option: value}})
+    told = api.problem(response, 422, "invalid-options")
+    assert [error["field"] for error in told["errors"]] == [f"options.{option}"]
+    assert api.get("/v1/datasets")["items"] == []
+
+
+def test_every_option_is_kept_with_the_dataset(api: Api) -> None:
+    options = {
+        "hop": 48, "metres": ["3/4", "6/8"], "least_notes": 4, "velocity": True, "held_out": 0.25, "held_out_seed": 9,
+        "duplicates": "files", "folder_labels": ["genre", "composer"],
+    }  # fmt: skip
+    made = api.post("/v1/datasets", json={"name": "a", "options": options})
+    assert made["options"].items() >= options.items()
+    assert made["options"]["rounding"] == "absolute"
 
 
 def test_pages(api: Api) -> None:
@@ -70,15 +97,18 @@ def test_build_and_report(either_api: Api) -> None:
     assert "never changes" in told["detail"]
 
 
-def test_building_sends_a_task_for_each_chunk(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "CHUNK_FILES", 2)
-    api.post("/v1/datasets", json={"name": "set"})
+def test_building_sends_the_plan_and_building_again_what_is_left(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "CHUNK_FILES", 2)
+    made = api.post("/v1/datasets", json={"name": "set"})
     api.upload("set", {f"{number}.mid": MIDI for number in range(5)})
     with api.context.celery.connection_for_read() as connection:
         waiting = connection.default_channel
         before = waiting.queue_declare("preprocess").message_count
         api.post("/v1/datasets/set/build", 202)
-        assert waiting.queue_declare("preprocess").message_count - before == 3
+        assert waiting.queue_declare("preprocess").message_count - before == 1
+        api.planned(made["id"])
+        api.post("/v1/datasets/set/build", 202)
+        assert waiting.queue_declare("preprocess").message_count - before == 1 + 3
 
 
 def test_reads_are_validated_by_etag(api: Api) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from pianola.records import datasets, leases
+from pianola.records import builds, leases, planning
 from pianola_api import events
 
 from .steps import Api
@@ -116,7 +116,33 @@ def test_a_dataset_is_followed_until_built(api: Api) -> None:
     assert [next(stream).get("event") for _ in range(4)] == [None, "created", "building", "progress"]
     api.build(made["id"])
     assert [frame["event"] for frame in stream][-2:] == ["built", "end"]
-    assert len(api.get("/v1/datasets/set/events")["items"]) == 4
+    kinds = [event["kind"] for event in api.get("/v1/datasets/set/events")["items"]]
+    assert kinds == ["created", "building", "planned", "chunk", "built"]
+
+
+def test_a_build_tells_how_far_it_is_while_it_goes_on(either_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = either_api
+    monkeypatch.setattr(planning, "CHUNK_FILES", 2)
+    made = api.post("/v1/datasets", json={"name": "set"})
+    api.upload("set", {"a.mid": b"x", "b.txt": b"y", "c.mid": b"z"})
+    api.post("/v1/datasets/set/build", 202)
+    stream = frames(api.client.get("/v1/datasets/set/events", headers=STREAM))
+    told = next(frame for frame in stream if frame.get("event") == "progress")["data"]
+    assert told == {
+        "state": "building", "files": 3, "files_done": 0, "files_refused": 0, "files_reused": 0, "windows": 0,
+        "windows_per_second": None, "eta_seconds": None,
+    }  # fmt: skip
+    first, second = api.planned(made["id"])
+    api.build_chunk(made["id"], first, windows=7)
+    told = next(frame for frame in stream if frame.get("event") == "progress" and frame["data"]["files_done"])["data"]
+    assert (told["files_done"], told["files_refused"], told["windows"]) == (2, 1, 7)
+    shown = api.get("/v1/datasets/set")
+    assert (shown["files_done"], shown["files_refused"], shown["windows"]) == (2, 1, 7)
+    assert shown["progress"].keys() == {"windows_per_second", "eta_seconds"}
+    api.build_chunk(made["id"], second, windows=7)
+    api.build(made["id"])
+    assert [frame["event"] for frame in stream][-2:] == ["built", "end"]
+    assert api.get("/v1/datasets/set")["progress"] is None
 
 
 def test_a_dataset_that_failed_and_is_built_again_is_followed_on(api: Api) -> None:
@@ -124,7 +150,7 @@ def test_a_dataset_that_failed_and_is_built_again_is_followed_on(api: Api) -> No
     api.upload("set", {"a.mid": b"x"})
     api.post("/v1/datasets/set/build", 202)
     with api.context.records.write() as session:
-        datasets.fail_build(session, made["id"], "no file could be read")
+        builds.fail_build(session, made["id"], "no file could be read")
     failed = frames(api.client.get("/v1/datasets/set/events", headers=STREAM))
     assert [frame.get("event") for frame in failed][-2:] == ["failed", "end"]
     api.post("/v1/datasets/set/build", 202)

@@ -198,8 +198,10 @@ def test_files_in_another_field_are_named(open_api: Api) -> None:
 
 
 def test_a_closed_dataset_takes_nothing(api: Api) -> None:
-    api.built("set")
-    told = api.upload("set", {"c.mid": MIDI}, 409)
+    api.post("/v1/datasets", json={"name": "set"})
+    api.upload("set", {"a.mid": MIDI})
+    api.post("/v1/datasets/set/build", 202)
+    told = api.upload("set", {"c.mid": b"c"}, 409)
     assert told["code"] == "wrong-state"
     dataset_id = api.get("/v1/datasets/set")["id"]
     assert not api.context.store.exists(file_key(dataset_id, sha256(b"c")))

@@ -6,14 +6,27 @@ from typing import Final
 from apiflask import APIFlask
 
 from pianola.settings import ApiSettings
-from pianola_api import datasets, documentation, errors, events, keys, models, openapi, page, results, runs
+from pianola_api import (
+    contents,
+    datasets,
+    documentation,
+    errors,
+    events,
+    imports,
+    keys,
+    models,
+    openapi,
+    page,
+    results,
+    runs,
+)
 from pianola_api.context import Context
 from pianola_http import service
 from pianola_http.context import EXTENSION
 from pianola_http.lifecycle import Upload
 from pianola_http.service import Service
 
-_VERSIONED: Final[tuple[ModuleType, ...]] = (datasets, runs, results, events, models, keys)
+_VERSIONED: Final[tuple[ModuleType, ...]] = (datasets, contents, imports, runs, results, events, models, keys)
 _PLAIN: Final[tuple[ModuleType, ...]] = (page, documentation)
 # The largest JSON request is a run's options: well below a kilobyte.
 _JSON_BYTES: Final = 2**20
@@ -29,7 +42,10 @@ def create_app(settings: ApiSettings) -> APIFlask:
         json_bytes=_JSON_BYTES,
         problems=errors.KINDS,
         complete=openapi.complete,
-        uploads={"datasets.add_files": Upload("multipart/form-data", settings.max_upload_bytes)},
+        uploads={
+            "datasets.add_files": Upload("multipart/form-data", settings.max_upload_bytes),
+            "datasets.label": Upload("text/csv", datasets.LABEL_BYTES),
+        },
     )
     app = service.create_app(api, Context(settings))
     for module in _VERSIONED:

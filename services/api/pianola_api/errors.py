@@ -2,16 +2,23 @@
 
 from typing import Final
 
+from pianola.dataset.labels import BadLabels
+from pianola_api.contents import NotBuilt
 from pianola_api.events import BadLastEventId, TooManyStreams
+from pianola_api.imports import BadSource
 from pianola_api.lists import BadCursor
-from pianola_api.submission import TooFewWindows
+from pianola_api.submission import HeldOutAlready, TooFewWindows
 from pianola_api.uploads import BadUpload
 from pianola_http.problems import Kind
 
 KINDS: Final[tuple[Kind, ...]] = (
     (BadCursor, 400, "bad-cursor", "The cursor is not one of this list"),
     (BadLastEventId, 400, "bad-last-event-id", "The Last-Event-ID is not a number"),
+    (BadLabels, 422, "bad-labels", "The labels cannot be used"),
+    (BadSource, 422, "bad-source", "Nothing can be imported from there"),
     (BadUpload, 422, "bad-upload", "The upload cannot be read"),
+    (HeldOutAlready, 422, "held-out-already", "The dataset has a hold-out of its own"),
+    (NotBuilt, 404, "not-built", "Only a built dataset has it"),
     (TooFewWindows, 422, "too-few-windows", "The dataset is too small for this run"),
     (TooManyStreams, 503, "too-many-streams", "Too many event streams are open"),
 )

@@ -13,12 +13,13 @@ from flask.json.provider import JSONProvider
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from pianola.records import datasets, events, runs, tables
+from pianola.records import builds, datasets, events, runs, tables
 from pianola.records.paging import Page
 from pianola.records.states import TERMINAL, DatasetState
 from pianola_api import lists
 from pianola_api.context import Context, here
 from pianola_api.schemas.common import Event, EventPage, PageQuery
+from pianola_api.schemas.datasets import Building
 from pianola_api.schemas.runs import progress_of
 from pianola_http.authentication import protect
 
@@ -67,7 +68,9 @@ def run_events(run: str, query_data: PageQuery) -> Response | dict[str, Any]:
 def dataset_events(dataset: str, query_data: PageQuery) -> Response | dict[str, Any]:
     """Events of a dataset
 
-    With `Accept: text/event-stream` the dataset is followed until it is built or its build has failed.
+    With `Accept: text/event-stream` the dataset is followed until it is built or its build has failed: every event
+    after Last-Event-ID, and in between `progress` with state, files, files_done, files_refused, files_reused, windows,
+    windows_per_second and eta_seconds.
     """
     with here().records.read() as session:
         subject = datasets.get(session, dataset).id
@@ -176,9 +179,9 @@ class _Follower:
             place = {"attempt": run.attempt, "step": run.step, "epoch": run.epoch}
             return {"state": run.state, **place, "progress": said}, run.state in TERMINAL
         dataset = datasets.get(session, self.subject)
-        done = datasets.files_done(session, dataset.id)
         ended = dataset.state in (DatasetState.BUILT, DatasetState.FAILED)
-        return {"state": dataset.state, "files": dataset.files, "files_done": done}, ended
+        so_far = Building.of(dataset, builds.progress(session, dataset.id))
+        return so_far.model_dump(mode="json"), ended
 
     def _left(self) -> bool:
         """Whether the reader has closed its connection; writing would tell only after some heartbeats."""

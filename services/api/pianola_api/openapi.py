@@ -1,4 +1,4 @@
-"""What the api's OpenAPI document says beyond that of every service: uploads, streams, pictures."""
+"""What the api's OpenAPI document says beyond that of every service: uploads, tables, streams, pictures."""
 
 from typing import Final
 
@@ -12,6 +12,7 @@ Every error is a problem (RFC 9457). Every POST honours `Idempotency-Key`. Lists
 an ETag and honour `If-None-Match`. Samples are drawn by the sampler, under `/v1/models/{name}/samples`.\
 """
 _UPLOAD: Final = "/v1/datasets/{dataset}/files"
+_LABELS: Final = "/v1/datasets/{dataset}/labels"
 _EVALUATION: Final = "/v1/runs/{run}/evaluation"
 
 
@@ -27,6 +28,7 @@ def complete(document: Document) -> None:
             if path.endswith("/plots/{name}"):
                 operation["responses"]["200"]["content"]["*/*"] = {"schema": {"type": "string", "format": "binary"}}
     document["paths"][_UPLOAD]["post"]["requestBody"] = _UPLOAD_BODY
+    document["paths"][_LABELS]["put"]["requestBody"] = _LABELS_BODY
 
 
 _LAST_EVENT_ID: Final[Document] = {
@@ -45,6 +47,15 @@ _UPLOAD_BODY: Final[Document] = {
                 "required": [FIELD],
                 "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
             }
+        }
+    },
+}
+_LABELS_BODY: Final[Document] = {
+    "required": True,
+    "content": {
+        "text/csv": {
+            "schema": {"type": "string"},
+            "example": "file,composer,genre\nop9/1.mid,Chopin,nocturne\nop10/3.mid,Chopin,etude\n",
         }
     },
 }

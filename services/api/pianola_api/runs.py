@@ -18,7 +18,7 @@ from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.runs import QUEUES, NewRun, Run, RunPage, RunsQuery
-from pianola_api.submission import check_windows
+from pianola_api.submission import check_hold_out, check_windows
 from pianola_http.authentication import protect
 
 # Short enough to be read out and typed again.
@@ -41,6 +41,7 @@ def submit(json_data: NewRun) -> Response:
 
     def work(session: Session) -> Done:
         dataset = datasets.get(session, json_data.dataset)
+        check_hold_out(dataset, json_data.options or {})
         row = runs.submit(
             session,
             dataset,

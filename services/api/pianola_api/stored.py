@@ -24,7 +24,8 @@ def stored(key: str, media_type: str, etag: str, size: int | None = None) -> Res
         stream = here().store.open(key)
         response = Response(_chunks(stream), mimetype=media_type)
         response.call_on_close(stream.close)
-        response.content_length = size
+        if size is not None:
+            response.content_length = size
     response.set_etag(etag)
     return response
 

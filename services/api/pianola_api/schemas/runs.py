@@ -24,7 +24,7 @@ LARGEST_SEED = 2**53
 class NewRun(Body):
     """A run to submit."""
 
-    dataset: str = Field(max_length=200, description="id or name of a built dataset")
+    dataset: str = Field(max_length=200, description="id of a built dataset, its name (the newest version) or name@2")
     family: str = Field(max_length=40, description="model family: see GET /v1/families")
     preset: str = Field("default", max_length=40)
     options: dict[str, Any] | None = Field(None, description="run options that differ from the preset's")
