@@ -7,7 +7,7 @@ import safetensors.numpy
 from servers import wait_for
 from sqlalchemy import update
 from trainer import making
-from trainer.making import System, assert_same_weights, tensors
+from trainer.making import PlannedFile, System, assert_same_weights, tensors
 
 from pianola.models.registry import load_generator
 from pianola.objects import verified
@@ -134,3 +134,21 @@ def test_an_attempt_ends_with_its_supervisor(system: System, dataset: str) -> No
         process.close_orders()
         assert process.wait(10) == Exit.ORPHANED
         assert not (system.folder / f"{run_id}-a1").exists()
+
+
+def test_the_datasets_own_hold_out_is_what_is_held_out(system: System) -> None:
+    files = [PlannedFile(making.scales(index, 9), held_out=index in (1, 3)) for index in range(5)]
+    run_id = making.submit(system, making.built(system, files, held_out=0.4), epochs=1)
+    with making.attempt(system, run_id, making.claim(system, run_id)) as process:
+        assert process.wait(120) == Exit.FINISHED, process.last_words()
+    manifest = json.loads(system.store.get(system.checkpoints(run_id)[-1].manifest_key))
+    assert manifest["held_out"] == {"by": "dataset", "windows": 18}
+
+
+@pytest.mark.parametrize(("held_out", "side"), [((False, False), "held-out"), ((True, True), "training")])
+def test_a_hold_out_with_nothing_on_one_side_is_refused(system: System, held_out: tuple[bool, ...], side: str) -> None:
+    files = [PlannedFile(making.scales(index, 2), held_out=out) for index, out in enumerate(held_out)]
+    run_id = making.submit(system, making.built(system, files, held_out=0.25, held_out_seed=3))
+    with making.attempt(system, run_id, making.claim(system, run_id)) as process:
+        assert process.wait(120) == Exit.REFUSED, process.last_words()
+        assert f"has no window on its {side} side (held_out 0.25, held_out_seed 3)" in process.refusal()
