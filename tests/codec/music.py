@@ -32,6 +32,16 @@ def off(delta: int, pitch: int, channel: int = 0) -> bytes:
     return number(delta) + bytes((0x80 | channel, pitch, 0))
 
 
+def tempo(delta: int, microseconds: int) -> bytes:
+    """Microseconds in a quarter note."""
+    return number(delta) + b"\xff\x51\x03" + microseconds.to_bytes(3, "big")
+
+
+def metre(delta: int, numerator: int, power: int) -> bytes:
+    """A time signature of `numerator` over 2 ** power."""
+    return number(delta) + bytes((0xFF, 0x58, 4, numerator, power, 24, 8))
+
+
 def chunk(name: bytes, content: bytes) -> bytes:
     return name + len(content).to_bytes(4, "big") + content
 

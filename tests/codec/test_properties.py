@@ -1,5 +1,6 @@
 """What holds for all rolls, all notes and all tracks of note messages."""
 
+import dataclasses
 import io
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +9,16 @@ import mido
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mido_oracle import song_windows
+from mido_oracle import assert_same_song, song
 
 from pianola.codec.options import PRESETS, CodecOptions
-from pianola.codec.roll import Note, decode_notes, encode
+from pianola.codec.roll import Encoded, Note, decode_notes, encode
 from pianola.codec.verdict import judge
 from pianola.codec.window import Bytes
-from pianola.codec.windows import unpack
+from pianola.codec.windows import unpack, velocity_plane
 from pianola.codec.writer import write_midi
 
-from .music import drawn, midi, off, on
+from .music import drawn, metre, midi, off, on, tempo
 
 all_options = st.builds(
     CodecOptions,
@@ -28,6 +29,15 @@ all_options = st.builds(
     restrike=st.sampled_from(["gap", "merge"]),
     partial=st.sampled_from(["pad", "drop"]),
     percussion=st.booleans(),
+)
+# Those above with the options that choose windows and not what is on them.
+choosy_options = st.builds(
+    dataclasses.replace,
+    all_options,
+    hop=st.integers(12, 96),
+    metres=st.sampled_from([(), ("4/4",), ("3/4", "6/8"), ("255/128",)]),
+    least_notes=st.sampled_from([0, 0, 1, 2, 5, 1000]),
+    velocity=st.booleans(),
 )
 
 
@@ -78,33 +88,88 @@ messages = st.lists(
     ),
     max_size=40,
 )
+
+
+def loud(delta: int, pitch: int, channel: int) -> bytes:
+    return on(delta, pitch, channel, velocity=pitch % 127 + 1)
+
+
+def quickens(delta: int, pitch: int, channel: int) -> bytes:
+    return tempo(delta, 300_000 + 1_000 * pitch + channel)
+
+
+def turns(delta: int, pitch: int, channel: int) -> bytes:
+    return metre(delta, *((4, 2), (3, 2), (6, 3))[pitch % 3])
+
+
+songs = st.lists(
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(0, 3), st.integers(0, 400)),
+            st.sampled_from([on, loud, loud, off, off, quickens, turns]),
+            st.one_of(st.sampled_from([60, 61]), st.integers(0, 127)),
+            st.sampled_from([0, 1, 9]),
+        ),
+        max_size=40,
+    ),
+    min_size=1,
+    max_size=4,
+)
 tracks = st.lists(messages, min_size=1, max_size=4)
+Parts = list[list[tuple[int, Callable[..., bytes], int, int]]]
 divisions = st.one_of(st.sampled_from([1, 5, 12, 24, 100, 480]), st.integers(1, 1000))
 
 
-def file_of(parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int) -> bytes:
+def roll_planes(encoded: Encoded) -> tuple[Bytes, Bytes]:
+    """Windows and velocities, both [n, 96, 96]."""
+    lit = unpack(encoded.windows.lit)
+    assert encoded.windows.velocity is not None
+    return lit, velocity_plane(lit, encoded.windows.velocity)
+
+
+def file_of(parts: Parts, division: int) -> bytes:
     events = [[make(delta, pitch, channel) for delta, make, pitch, channel in part] for part in parts]
     return midi(*events, division=division)
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(parts=tracks, division=divisions, options=all_options)
-def test_the_rules_hold_for_any_messages(
-    parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int, options: CodecOptions
-) -> None:
+@given(parts=songs, division=divisions, options=choosy_options)
+def test_the_rules_hold_for_any_messages(parts: Parts, division: int, options: CodecOptions) -> None:
     data = file_of(parts, division)
-    expected = song_windows(mido.MidiFile(file=io.BytesIO(data)), options)
-    np.testing.assert_array_equal(drawn(data, options), expected)
+    assert_same_song(encode(data, options), song(mido.MidiFile(file=io.BytesIO(data)), options), options)
 
 
-@given(parts=tracks, division=divisions, options=all_options)
-def test_every_note_is_drawn_or_counted_as_left_out(
-    parts: list[list[tuple[int, Callable[..., bytes], int, int]]], division: int, options: CodecOptions
-) -> None:
+@settings(deadline=None)
+@given(parts=songs, division=divisions, options=choosy_options)
+def test_every_note_is_drawn_or_counted_as_left_out(parts: Parts, division: int, options: CodecOptions) -> None:
     encoded = encode(file_of(parts, division), options)
-    struck = sum(make is on for part in parts for _, make, _, _ in part)
+    struck = sum(make in (on, loud) for part in parts for _, make, _, _ in part)
     left = encoded.left_out
-    left_out = left.percussion + left.outside_rows + left.vanished + left.partial_window + left.doubled
+    left_out = left.percussion + left.outside_rows + left.vanished + left.partial_window + left.doubled + left.filtered
     assert encoded.notes + left_out == struck
-    assert (encoded.notes > 0) == bool(encoded.windows.lit.any())
-    assert judge(file_of(parts, division), options)[0].accepted == (encoded.notes > 0)
+    verdict, windows = judge(file_of(parts, division), options)
+    assert verdict.accepted == (encoded.notes > 0)
+    assert len(windows) == (len(encoded.windows) if verdict.accepted else 0)
+    if not (options.metres or options.least_notes):
+        assert verdict.accepted == bool(encoded.windows.lit.any())
+
+
+@settings(deadline=None)
+@given(parts=songs, division=divisions, options=choosy_options, hop=st.integers(12, 96))
+def test_filters_only_leave_windows_out(parts: Parts, division: int, options: CodecOptions, hop: int) -> None:
+    data = file_of(parts, division)
+    every = encode(data, dataclasses.replace(options, metres=(), least_notes=0, velocity=True, hop=hop))
+    some = encode(data, dataclasses.replace(options, velocity=True, hop=hop))
+    assert len(some.windows) + some.left_out.other_metre + some.left_out.few_notes == len(every.windows)
+    kept = np.isin(every.windows.start, some.windows.start)
+    planes = [roll_planes(encoded) for encoded in (every, some)]
+    for all_of_them, those_kept in zip(*planes, strict=True):
+        np.testing.assert_array_equal(all_of_them[kept], those_kept)
+
+
+@settings(deadline=None)
+@given(parts=songs, division=divisions, options=all_options)
+def test_overlapping_windows_agree_where_they_overlap(parts: Parts, division: int, options: CodecOptions) -> None:
+    encoded = encode(file_of(parts, division), dataclasses.replace(options, hop=36, velocity=True))
+    for plane in roll_planes(encoded):
+        np.testing.assert_array_equal(plane[:-1, :, 36:], plane[1:, :, :60])

@@ -18,7 +18,7 @@ VERDICT_CODES: Final = (
     "no_notes",  # a MIDI file in order, in which no note is struck
     "all_left_out",  # it has notes, and none that these options draw
     "too_short",  # shorter than a window, and these options drop incomplete windows
-    "all_filtered",  # it has windows, and none that these options keep: another metre, or too few notes
+    "all_filtered",  # no note begins in a window that these options keep: another metre, or too few notes
     "reader_slow",  # reading took longer than a build waits for one file
     "reader_memory",  # reading took more memory than a build gives to one file
     "reader_crashed",  # the process that read the file died of it
@@ -57,7 +57,7 @@ def judge(data: bytes, options: CodecOptions, limits: Limits = LIMITS) -> tuple[
     except UnreadableMidi as error:
         return Verdict(False, code=error.code, offset=error.offset, reason=error.message), nothing
     left_out, warnings = encoded.left_out.to_json(), list(encoded.warnings)
-    if not encoded.windows.lit.any():
+    if not encoded.notes:
         code, offset, reason = _without_notes(score, encoded)
         return Verdict(False, 0, 0, left_out, warnings, code, offset, reason), nothing
     return Verdict(True, len(encoded.windows), encoded.notes, left_out, warnings), encoded.windows
@@ -69,7 +69,7 @@ def _without_notes(score: Score, encoded: Encoded) -> tuple[str, int, str]:
     if not len(struck):
         return "no_notes", score.size, "The file is in order, but no note is played in it."
     if encoded.left_out.filtered:
-        reason = f"It has windows, but none with a note is kept: {_filters(encoded.left_out)}."
+        reason = f"No note begins in a window that these options keep; left out: {_filters(encoded.left_out)}."
         return "all_filtered", int(score.offset[struck[0]]), reason
     if encoded.left_out.partial_window and encoded.steps < SIDE:
         beats, least = encoded.steps / STEPS_PER_QUARTER, SIDE // STEPS_PER_QUARTER
