@@ -9,7 +9,7 @@ from pathlib import Path
 from pianola_cli.errors import PianolaError
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi", ".smf"})
-UPLOAD_SUFFIXES = MIDI_SUFFIXES | {".zip"}
+UPLOAD_SUFFIXES = MIDI_SUFFIXES | {".zip", ".tar", ".tgz", ".tar.gz"}
 
 # A batch is held in memory while it is sent, so that it can be sent again.
 BATCH_FILES = 200
@@ -60,7 +60,7 @@ def _files_of(path: Path, suffixes: frozenset[str]) -> list[LocalFile]:
         return [LocalFile(path, path.name)]
     if not path.is_dir():
         raise NothingToRead(path, "there is no such file or folder")
-    below = [file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file()]
+    below = [file for file in path.rglob("*") if file.name.lower().endswith(tuple(suffixes)) and file.is_file()]
     if not below:
         raise NothingToRead(path, f"no file in it ends in {', '.join(sorted(suffixes))}")
     return [LocalFile(file, file.relative_to(path).as_posix()) for file in below]

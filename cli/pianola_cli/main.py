@@ -6,7 +6,19 @@ import errno
 
 import click
 
-from pianola_cli.commands import datasets, demo, evaluations, inspections, keys, runs, samples, up
+from pianola_cli.commands import (
+    contents,
+    datasets,
+    demo,
+    evaluations,
+    imports,
+    inspections,
+    keys,
+    runs,
+    samples,
+    up,
+    watching,
+)
 from pianola_cli.errors import PianolaError
 
 
@@ -37,9 +49,10 @@ def main() -> None:
 for command in (
     up.up,
     datasets.dataset,
+    imports.recipes,
     runs.train,
     runs.runs,
-    runs.watch,
+    watching.watch,
     runs.cancel,
     runs.pause,
     runs.resume,
@@ -51,6 +64,8 @@ for command in (
     demo.demo,
 ):
     main.add_command(command)
+for command in (imports.import_files, contents.stats, contents.sheet):
+    datasets.dataset.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -6,14 +6,14 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from pianola_cli.client import Dataset, Event, Run
+    from pianola_cli.client import Building, Event, Import, Run
 
 _LINE_EVERY_S = 5.0
 _QUIET_KINDS = frozenset({"created", "started", "progress"})
@@ -29,7 +29,7 @@ class _Bar:
         self._last_line = 0.0
         self._last_text = ""
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         if sys.stdout.isatty() and not self._quiet:
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -41,7 +41,7 @@ class _Bar:
             )
             self._live = Progress(*columns)
             self._live.start()
-            self._task = self._live.add_task(self._title, total=1.0, said="")
+            self._task = self._live.add_task(self._title, total=None, said="")
         return self
 
     def __exit__(
@@ -50,13 +50,15 @@ class _Bar:
         if self._live is not None:
             self._live.stop()
 
-    def move(self, fraction: float, said: str) -> None:
-        """Show how far it is, and `said` beside it."""
+    def move(self, fraction: float | None, said: str) -> None:
+        """Show how far it is, where that is known, and `said` beside it."""
         if self._live is not None:
-            self._live.update(self._task, completed=fraction, said=said)
+            # rich keeps a task's total when it is told None: a bar whose end is not known yet just runs.
+            self._live.update(self._task, total=None if fraction is None else 1.0, completed=fraction or 0.0, said=said)
             return
         now = time.monotonic()
-        text = f"{self._title} {fraction:4.0%} {said}".rstrip()
+        known = [] if fraction is None else [f"{fraction:4.0%}"]
+        text = " ".join([self._title, *known, said]).rstrip()
         if self._quiet or text == self._last_text or now - self._last_line < _LINE_EVERY_S:
             return
         self._last_line, self._last_text = now, text
@@ -77,10 +79,6 @@ class RunProgress(_Bar):
         super().__init__(f"{run.family} {run.preset or ''}".rstrip(), quiet)
         self._fraction = 0.0
 
-    def __enter__(self) -> RunProgress:
-        super().__enter__()
-        return self
-
     def show(self, event: Event) -> None:
         """Move the bar on by what `event` says."""
         if event.kind == "progress":
@@ -100,15 +98,44 @@ class RunProgress(_Bar):
 class BuildProgress(_Bar):
     """The progress of a dataset's build."""
 
-    def __enter__(self) -> BuildProgress:
-        super().__enter__()
-        return self
+    def show(self, building: Building) -> None:
+        """Move the bar to the share of the files that is done."""
+        self.move(building.files_done / building.files if building.files else 0.0, building_text(building))
 
-    def show(self, building: Dataset) -> None:
-        """Move the bar to the number of files done."""
-        files = building.files or 0
-        done = files if building.state == "built" else (building.files_done or 0)
-        self.move(done / files if files else 0.0, f"{done} of {files} files")
+
+class ImportProgress(_Bar):
+    """The progress of an import."""
+
+    def show(self, current: Import) -> None:
+        """Move the bar to the share of the bytes that has come."""
+        fraction = current.bytes_done / current.bytes_total if current.bytes_total else None
+        self.move(fraction, import_text(current))
+
+
+def building_text(building: Building) -> str:
+    """Files done of all, those refused or reused, windows, speed and time left, as far as they are known."""
+    speed, left = building.windows_per_second, building.eta_seconds
+    parts = [
+        f"{building.files_done:,} of {building.files:,} files",
+        f"{building.files_refused:,} refused" if building.files_refused else "",
+        f"{building.files_reused:,} reused" if building.files_reused else "",
+        f"{building.windows:,} windows",
+        f"{speed:,.0f} windows/s" if speed is not None else "",
+        f"{duration(left)} left" if left is not None else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def import_text(current: Import) -> str:
+    """Bytes that have come, of all where that is known, and files."""
+    of = f" of {size(current.bytes_total)}" if current.bytes_total else ""
+    parts = [
+        current.state if current.state == "queued" else "",
+        f"{size(current.bytes_done)}{of}",
+        f"{current.files_added:,} files",
+        f"{current.files_skipped:,} skipped" if current.files_skipped else "",
+    ]
+    return "  ".join(part for part in parts if part)
 
 
 def progress_text(state: object, data: Any) -> str:
@@ -139,6 +166,15 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: int) -> str:
+    """Bytes as 812 B, 1.4 kB or 56 MB."""
+    amount, units = float(count), iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while amount >= 999.5 and (larger := next(units, None)):
+        amount, unit = amount / 1000, larger
+    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
 
 
 def _number(data: object, name: str) -> float | None:

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from pianola_cli.main import main
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -71,7 +75,7 @@ def scripted(*answers: Answer) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # the names http.server calls
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the names http.server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # http.server's own signature
             """Say nothing."""
@@ -84,3 +88,14 @@ def scripted(*answers: Answer) -> Iterator[Server]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def pianola(*arguments: str, server: Server | None = None, typed: str | None = None) -> Result:
+    """The command line with these arguments, talking to `server`."""
+    environment = {"PIANOLA_URL": server.url} if server else {}
+    return CliRunner().invoke(main, arguments, env=environment, input=typed)
+
+
+def body(server: Server, request: int = 0) -> Any:
+    """The JSON of a request that `server` was asked."""
+    return json.loads(server.asked[request].body)

@@ -2,33 +2,23 @@ import json
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from pianola_cli.common import table
 from pianola_cli.main import main
 
-from .scripted import Answer, Server, as_json, problem, scripted, stream
+from .scripted import Answer, as_json, body, pianola, problem, scripted, stream
 
 DATASET = {"id": "ds_1", "name": "small", "state": "open", "preset": "piano", "files": 0}
 RUN = {"id": "run_1", "state": "queued", "family": "vae", "preset": "default", "dataset_name": "small"}
 SAMPLE = {"id": "sample_1", "model": "m", "seed": 7, "n": 1, "windows": [{"index": 0, "empty": False}]}
 
 
-def pianola(*arguments: str, server: Server | None = None) -> Result:
-    environment = {"PIANOLA_URL": server.url} if server else {}
-    return CliRunner().invoke(main, arguments, env=environment)
-
-
-def body(server: Server, request: int = 0) -> Any:
-    return json.loads(server.asked[request].body)
-
-
 def test_help_lists_every_command_with_a_line() -> None:
     said = pianola("--help").output
-    for name in ("up", "dataset", "train", "runs", "watch", "cancel", "pause", "resume", "models", "sample",
+    for name in ("up", "dataset", "recipes", "train", "runs", "watch", "cancel", "pause", "resume", "models", "sample",
                  "evaluate", "inspect", "keys", "demo"):  # fmt: skip
         assert f"\n  {name} " in said
 
@@ -130,18 +120,6 @@ def test_watching_a_run_that_fails_is_exit_code_1_and_says_why() -> None:
     with scripted(as_json(RUN), events, as_json({**RUN, "state": "failed", "error": "no memory"})) as server:
         result = pianola("watch", "run_1", server=server)
     assert (result.exit_code, result.stderr) == (1, "Error: run run_1 failed: no memory\n")
-
-
-def test_a_build_is_waited_for_and_what_was_refused_is_listed() -> None:
-    building = {**DATASET, "state": "building", "files": 2, "files_done": 1}
-    built = {**building, "state": "built", "files_accepted": 1, "files_refused": 1, "windows": 9, "notes": 80}
-    refused = {"name": "bad.mid", "verdict": "refused", "code": "truncated", "offset": 22, "reason": "it ends early"}
-    report = as_json({"items": [refused], "next_cursor": None})
-    with scripted(as_json(building, 202), as_json(building), as_json(built), report) as server:
-        result = pianola("dataset", "build", "small", server=server)
-    assert result.exit_code == 0, result.output
-    assert "1 files accepted, 1 refused, 9 windows" in result.stdout
-    assert "bad.mid  truncated    22  it ends early" in result.stdout
 
 
 def test_a_sample_becomes_a_midi_file_and_a_picture(tmp_path: Path) -> None:

@@ -64,3 +64,17 @@ def test_an_unreadable_file_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "gone.mid").symlink_to(tmp_path / "nowhere")
     result = inspect(str(tmp_path))
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+
+
+def test_every_codec_option_may_be_given() -> None:
+    path = str(midi_files("small")[0])
+    given = ["hop=48", 'metres=["3/4","2/4","4/4","6/8","3/8"]', "least_notes=1", "velocity=true", "percussion=true"]
+    report = json.loads(inspect(path, "--json", *(part for option in given for part in ("-o", option))).stdout)
+    assert report["options"]["hop"] == 48
+    assert report["options"]["metres"] == ["3/4", "2/4", "4/4", "6/8", "3/8"]
+    assert report["windows"] > json.loads(inspect(path, "--json").stdout)["windows"], "windows overlap"
+
+
+def test_a_file_whose_windows_the_filters_all_leave_out_is_refused() -> None:
+    report = json.loads(inspect(str(midi_files("small")[0]), "-o", "least_notes=1000", "--json").stdout)
+    assert [file["code"] for file in report["files"]] == ["all_filtered"]

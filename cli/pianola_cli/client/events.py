@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 from typing import Any
 
 import httpx
 
 from pianola_cli.client.problems import ApiProblem
 from pianola_cli.client.resources import Event
-from pianola_cli.client.transport import Transport, delay
+from pianola_cli.client.transport import COME_BACK_LATER, Transport, delay
 
 # The server sends at least a comment every 15 s: three of them missing means the connection is dead.
 _READ_TIMEOUT_S = 45.0
@@ -56,18 +58,28 @@ def _event(frame: _Frame) -> Event:
     return Event(id=number, kind=frame.kind, data=data if isinstance(data, dict) else {"value": data})
 
 
-def follow(transport: Transport, path: str, after: int, sleep: Callable[[float], None] = time.sleep) -> Iterator[Event]:
-    """Every event of `path` after number `after`, until the server says it was the last.
+def follow(
+    transport: Transport,
+    path: str,
+    after: int,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    deadline: float = math.inf,
+    tries: int = _TRIES_WITHOUT_AN_EVENT,
+) -> Iterator[Event]:
+    """Every event of `path` after number `after`, until the server says it was the last, or `deadline` (monotonic).
 
     The connection may break or be closed by the server at any time: it is opened again with Last-Event-ID, so no event
-    comes twice and none is lost. Raises ApiProblem, and NoAnswer after 8 tries in a row without an event.
+    comes twice and none is lost. Raises ApiProblem, and NoAnswer after `tries` in a row without an event.
     """
     fruitless = 0
-    while True:
+    while (left := deadline - time.monotonic()) > 0:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
         try:
-            with transport.stream(path, headers=headers, read_timeout=_READ_TIMEOUT_S) as response:
-                for event in parse(response.iter_lines()):
+            with transport.stream(path, headers=headers, read_timeout=min(_READ_TIMEOUT_S, left)) as response:
+                # The server's comments let it look at the clock when nothing happens.
+                lines = takewhile(lambda _: time.monotonic() < deadline, response.iter_lines())
+                for event in parse(lines):
                     fruitless = 0
                     if event.kind == _END:
                         return
@@ -77,10 +89,10 @@ def follow(transport: Transport, path: str, after: int, sleep: Callable[[float],
                         after = event.id
                     yield event
         except httpx.TransportError as error:
-            if fruitless + 1 >= _TRIES_WITHOUT_AN_EVENT:
+            if fruitless + 1 >= tries and time.monotonic() < deadline:
                 raise transport.no_answer(error) from error
         except ApiProblem as problem:
-            if problem.status not in (502, 503, 504) or fruitless + 1 >= _TRIES_WITHOUT_AN_EVENT:
+            if problem.status not in COME_BACK_LATER or fruitless + 1 >= tries:
                 raise
         sleep(delay(fruitless))
         fruitless += 1

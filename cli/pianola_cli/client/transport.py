@@ -16,7 +16,8 @@ from pianola_cli.client.problems import ApiProblem, NoAnswer
 DEFAULT_URL = "http://127.0.0.1:8470"
 
 # A gateway says 502 or 504 while the service behind it restarts, the service itself 503.
-_COME_BACK_LATER = frozenset({502, 503, 504})
+COME_BACK_LATER = frozenset({502, 503, 504})
+"""what is answered that may be asked again in a moment"""
 # 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s, up to half as much again: longer than a service takes to restart.
 _RETRIES = 5
 _FIRST_DELAY_S = 0.2
@@ -26,9 +27,9 @@ _LONGEST_DELAY_S = 10.0
 class Transport:
     """An HTTP connection to one server.
 
-    Every POST carries an Idempotency-Key, so every request can be sent again: on a connection error and on 502, 503 or
-    504 it is, `retries` times. A server that has never answered is asked only twice: it is not restarting, it is not
-    there.
+    Every POST carries an Idempotency-Key and a PUT changes nothing the second time, so every request can be sent again:
+    on a connection error and on 502, 503 or 504 it is, `retries` times. A server that has never answered is asked only
+    twice: it is not restarting, it is not there.
     """
 
     def __init__(self, url: str, key: str | None, timeout: float, retries: int = _RETRIES) -> None:
@@ -53,17 +54,26 @@ class Transport:
         params: Mapping[str, str | int | float | None] | None = None,
         json: object = None,
         files: list[tuple[str, Any]] | None = None,
+        text: tuple[str, str] | None = None,
         accept: str = "application/json",
         idempotency_key: str | None = None,
     ) -> httpx.Response:
-        """Send a request and read its whole answer. Raises ApiProblem and NoAnswer."""
+        """Send a request and read its whole answer; `text` is a body and its media type.
+
+        Raises ApiProblem and NoAnswer.
+        """
         headers = {"Accept": accept}
+        content, media_type = text or (None, None)
+        if media_type:
+            headers["Content-Type"] = media_type
         if method == "POST":
             headers["Idempotency-Key"] = idempotency_key or uuid.uuid4().hex
         given = {name: value for name, value in (params or {}).items() if value is not None}
 
         def once() -> httpx.Response:
-            return self._http.request(method, path, params=given, json=json, files=files, headers=headers)
+            return self._http.request(
+                method, path, params=given, json=json, files=files, content=content, headers=headers
+            )
 
         response = self._with_retries(once)
         _raise_for_problem(response)
@@ -96,7 +106,7 @@ class Transport:
                 time.sleep(delay(attempt))
                 continue
             self._answered = True
-            if last or response.status_code not in _COME_BACK_LATER:
+            if last or response.status_code not in COME_BACK_LATER:
                 return response
             time.sleep(_asked_delay(response) or delay(attempt))
         raise AssertionError("the last attempt returns or raises")

@@ -1,9 +1,9 @@
-"""`pianola dataset`: create, add, build, show, list."""
+"""`pianola dataset`: create, add, label, build, show, list."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -11,7 +11,7 @@ from pianola_cli.common import as_json, echo_json, pairs, table, with_client
 from pianola_cli.errors import PianolaError
 
 if TYPE_CHECKING:
-    from pianola_cli.client import Client, Dataset
+    from pianola_cli.client import Client, Dataset, DatasetVersion
 
 
 class BuildFailed(PianolaError):
@@ -31,7 +31,8 @@ def dataset() -> None:
 @click.option("--preset", type=click.Choice(["piano", "thesis"]), default="piano", show_default=True,
               help="How MIDI is read: see DESIGN.md, \"Codec rules\".")  # fmt: skip
 @click.option("-o", "--option", "options", multiple=True, callback=pairs, metavar="KEY=VALUE",
-              help="Change one codec option, for example percussion=true.")  # fmt: skip
+              help="Change one option, for example percussion=true, hop=48, held_out=0.1, duplicates=files or "
+                   "folder_labels=[\"composer\"].")  # fmt: skip
 @as_json
 @with_client
 def create(client: Client, name: str, preset: str, options: dict[str, object], as_json: bool) -> None:
@@ -49,14 +50,36 @@ def create(client: Client, name: str, preset: str, options: dict[str, object], a
 @as_json
 @with_client
 def add(client: Client, name: str, paths: tuple[Path, ...], as_json: bool) -> None:
-    """Upload MIDI files, zips or whole folders to a dataset."""
+    """Upload MIDI files, zips or whole folders to a dataset.
+
+    A built dataset never changes: its next version takes them.
+    """
     report = client.upload(name, paths)
     if as_json:
         echo_json(report.model_dump(mode="json"))
         return
-    click.echo(f"{report.added} files added, {report.unchanged} were there already")
+    replaced = f", {report.replaced} replaced" if report.replaced else ""
+    click.echo(f"{report.added} files added, {report.unchanged} were there already{replaced}")
+    _echo_version(report.dataset)
     for skipped in report.skipped:
         click.echo(f"skipped {skipped.name}: {skipped.reason}")
+
+
+@dataset.command()
+@click.argument("name")
+@click.argument("csv", metavar="FILE.csv", type=click.File(encoding="utf-8-sig"))
+@as_json
+@with_client
+def label(client: Client, name: str, csv: TextIO, as_json: bool) -> None:
+    """Label files from a CSV: a column `file` with their names, any other column a label field."""
+    report = client.label(name, csv.read())
+    if as_json:
+        echo_json(report.model_dump(mode="json"))
+        return
+    click.echo(f"{report.labelled} files labelled with {', '.join(report.fields)}")
+    _echo_version(report.dataset)
+    for unknown in report.unknown:
+        click.echo(f"no file is called {unknown}")
 
 
 @dataset.command()
@@ -72,10 +95,9 @@ def build(client: Client, name: str, no_wait: bool, as_json: bool) -> None:
     if as_json:
         echo_json(built.model_dump(mode="json"))
     elif built.state == "built":
-        click.echo(summary(built))
-        _echo_refused(client, built)
+        echo_built(client, built)
     else:
-        click.echo(f"{built.name} is {built.state}")
+        click.echo(f"{built.name} is {built.state}; watch it with `pianola watch {built.name}`")
 
 
 @dataset.command()
@@ -100,38 +122,67 @@ def show(client: Client, name: str, files: bool, as_json: bool) -> None:
 
 
 @dataset.command("list")
+@click.option("--name", help="Only the versions of this one.")
 @as_json
 @with_client
-def list_datasets(client: Client, as_json: bool) -> None:
-    """All datasets."""
-    found = list(client.datasets())
+def list_datasets(client: Client, name: str | None, as_json: bool) -> None:
+    """All datasets, every version of each."""
+    found = list(client.datasets(name))
     if as_json:
         echo_json([one.model_dump(mode="json") for one in found])
         return
-    headings = ("name", "state", "preset", "files", "windows", "digest", "id")
-    rows = [(d.name, d.state, d.preset, d.files, d.windows, (d.digest or "-")[:12], d.id) for d in found]
+    headings = ("name", "version", "state", "preset", "files", "windows", "digest", "id")
+    rows = [(d.name, d.version, d.state, d.preset, d.files, d.windows, (d.digest or "-")[:12], d.id) for d in found]
     click.echo(table(headings, rows) if rows else "no datasets yet; make one with `pianola dataset create NAME`")
 
 
 def summary(found: Dataset) -> str:
     """A dataset in a line."""
+    name = found.versioned_name
     if found.state != "built":
-        return f"{found.name} is {found.state}: {found.files or 0} files" + (f" ({found.error})" if found.error else "")
-    return (
-        f"{found.name} is built: {found.files_accepted} files accepted, {found.files_refused} refused, "
-        f"{found.windows} windows, {found.notes} notes, digest {(found.digest or '')[:12]}"
-    )
+        return f"{name} is {found.state}: {found.files or 0} files" + (f" ({found.error})" if found.error else "")
+    duplicates = found.duplicates
+    parts = [
+        f"{found.files_accepted} files accepted",
+        f"{found.files_refused} refused",
+        f"{found.files_reused} unchanged since version {found.version - 1}" if found.files_reused else "",
+        f"{found.windows} windows",
+        f"{found.windows_held_out} of them held out" if found.windows_held_out else "",
+        f"{duplicates.windows} identical windows left out" if duplicates and duplicates.windows else "",
+        f"{duplicates.files} near-identical files left out" if duplicates and duplicates.files else "",
+        f"{found.notes} notes",
+        f"digest {(found.digest or '')[:12]}",
+    ]
+    return f"{name} is built: {', '.join(part for part in parts if part)}"
 
 
 def wait_until_built(client: Client, building: Dataset, quiet: bool = False) -> Dataset:
-    """The dataset once built, with a progress bar while it builds. Raises BuildFailed."""
+    """The dataset once built, with its progress shown while it builds. Raises BuildFailed."""
     from pianola_cli.progress import BuildProgress
 
-    with BuildProgress(building.name, quiet) as bar:
-        built = client.wait_for_dataset(building.id, told=bar.show)
+    try:
+        with BuildProgress(building.versioned_name, quiet) as bar:
+            built = client.wait_for_dataset(building.id, told=bar.show)
+    except KeyboardInterrupt:
+        click.echo(f"\nthe build goes on; watch it with `pianola watch {building.name}`", err=True)
+        raise
     if built.state == "failed":
         raise BuildFailed(built.name, built.error)
     return built
+
+
+def echo_built(client: Client, built: Dataset) -> None:
+    """Say what a build came to: a line, and a table of the files it refused."""
+    click.echo(summary(built))
+    _echo_refused(client, built)
+
+
+def _echo_version(taken: DatasetVersion | None) -> None:
+    if taken is not None and taken.version > 1:
+        click.echo(
+            f"version {taken.version} of {taken.name} has them, the built one before it stays as it is; "
+            f"build it with `pianola dataset build {taken.name}`"
+        )
 
 
 def _echo_refused(client: Client, found: Dataset) -> None:

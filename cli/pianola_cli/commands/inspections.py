@@ -26,7 +26,7 @@ class BadCodecOption(PianolaError):
 @click.option("--preset", type=click.Choice(["piano", "thesis"]), default="piano", show_default=True,
               help="The codec options to read with.")  # fmt: skip
 @click.option("-o", "--option", "options", multiple=True, callback=pairs, metavar="KEY=VALUE",
-              help="Change one codec option, for example percussion=true.")  # fmt: skip
+              help='Change one codec option, for example percussion=true, hop=48 or metres=["3/4"].')  # fmt: skip
 @as_json
 def inspect(paths: tuple[Path, ...], preset: str, options: dict[str, object], as_json: bool) -> None:
     """Say for each MIDI file what a build would say: accepted or refused, and why."""

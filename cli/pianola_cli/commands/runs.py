@@ -1,4 +1,4 @@
-"""`pianola train`, `runs`, `watch`, `cancel`, `pause`, `resume`."""
+"""`pianola train`, `runs`, `cancel`, `pause`, `resume`."""
 
 from __future__ import annotations
 
@@ -100,14 +100,6 @@ def runs(client: Client, run_id: str | None, state: str | None, dataset: str | N
         names = sorted({name for point in points for name in point.values})
         values = [(point.step, point.epoch, *(point.values.get(name) for name in names)) for point in points]
         click.echo(table(("step", "epoch", *names), values))
-
-
-@click.command()
-@click.argument("run_id", metavar="RUN")
-@with_client
-def watch(client: Client, run_id: str) -> None:
-    """Follow a run live, until it ends."""
-    watched(client, client.run(run_id))
 
 
 @click.command()
