@@ -7,13 +7,12 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from packing import MIDI, entry, packed, taken, tarred, zipped
 
 from pianola.intake import tars
 from pianola.intake.entries import Limits
 from pianola.objects import LocalStore
 from pianola.objects.layout import file_key
-
-from .packing import MIDI, entry, packed, taken, tarred, zipped
 
 MIXED: dict[str, bytes | tarfile.TarInfo] = {
     "one/a.mid": MIDI,

@@ -30,6 +30,7 @@ class Intake:
     def __init__(self, store: ObjectStore, folder: str, limits: Limits) -> None:
         self._store = store
         self._folder = folder
+        self.limits = limits
         self._room = Room(limits)
 
     def file(self, raw: str, chunks: Iterable[bytes]) -> NewFile | Skipped | None:

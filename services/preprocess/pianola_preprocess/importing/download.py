@@ -10,17 +10,16 @@ from typing import IO, Final
 
 import httpcore
 import httpx
-import structlog
 
 from pianola_preprocess.importing.errors import (
     BadAddress,
     NotThere,
-    ServerAway,
     TlsFailed,
     TooLarge,
     WrongDigest,
 )
 from pianola_preprocess.importing.guard import Guard, Resolve, resolve
+from pianola_preprocess.importing.retrying import PATIENCE, MayPass, Patience
 
 REDIRECTS: Final = 5
 CONNECT_SECONDS: Final = 10.0
@@ -28,29 +27,23 @@ READ_SECONDS: Final = 30.0
 """between two pieces of the answer"""
 TOTAL_SECONDS: Final = 2 * 3600.0
 """for everything: the default limit of 2 GiB in this time is 300 kB/s"""
-PAUSES: Final = (1.0, 4.0, 15.0)
-"""seconds before the second, third and fourth try"""
 
 Report = Callable[[int, int | None], None]
 """takes bytes done and, where it is known, bytes in total"""
 
+_LAST_PORT: Final = 2**16 - 1
 _REDIRECTED: Final = frozenset({301, 302, 303, 307, 308})
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _TIMEOUTS: Final = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": CONNECT_SECONDS}
-_log = structlog.get_logger("import")
-
-
-class _Again(Exception):
-    """A fault that may be gone the next time."""
 
 
 @dataclass(frozen=True)
 class Web:
-    """What a download may do: reach private addresses, bring `most_bytes`. `pause` and `resolve` are for tests."""
+    """What a download may do: reach private addresses, bring `most_bytes`. The rest is for tests."""
 
     private: bool
     most_bytes: int
-    pause: Callable[[float], None] = time.sleep
+    patience: Patience = PATIENCE
     resolve: Resolve = resolve
 
     def download(self, url: str, sha256: str, spool: IO[bytes], report: Report) -> str:
@@ -61,19 +54,7 @@ class Web:
         """
         address = read_address(url)
         deadline = time.monotonic() + TOTAL_SECONDS
-        for pause in (*PAUSES, None):
-            spool.seek(0)
-            spool.truncate()
-            try:
-                came_from, found = self._fetch(address, spool, report, deadline)
-                break
-            except _Again as fault:
-                if pause is None:
-                    raise ServerAway(
-                        f"{address.host} failed {len(PAUSES) + 1} times, at last like this: {fault}; import again later"
-                    ) from fault
-                _log.info("download_again", host=address.host, fault=str(fault), seconds=pause)
-                self.pause(pause)
+        came_from, found = self.patience.ask(address.host, lambda: self._fetch(address, spool, report, deadline))
         if found != sha256.lower():
             raise WrongDigest(
                 f"the file at {shown(address)} has sha256 {found}, asked for was {sha256}: "
@@ -83,6 +64,8 @@ class Web:
 
     def _fetch(self, address: httpx.URL, spool: IO[bytes], report: Report, deadline: float) -> tuple[httpx.URL, str]:
         """One try, redirects followed: where the file came from, and its sha256."""
+        spool.seek(0)
+        spool.truncate()
         for _ in range(REDIRECTS + 1):
             with self._opened(address, deadline) as response:
                 if response.status not in _REDIRECTED:
@@ -92,7 +75,7 @@ class Web:
 
     @contextlib.contextmanager
     def _opened(self, address: httpx.URL, deadline: float) -> Iterator[httpcore.Response]:
-        """The answer to one request, by a connection of its own. Raises _Again, ImportFailed."""
+        """The answer to one request, by a connection of its own. Raises MayPass, ImportFailed."""
         # Not httpx's own client: it takes no network of ours, and a proxy would resolve names for itself.
         with (
             _translated(address),
@@ -115,13 +98,7 @@ class Web:
         ):
             yield response
 
-    def _save(
-        self,
-        address: httpx.URL,
-        response: httpcore.Response,
-        spool: IO[bytes],
-        report: Report,
-    ) -> str:
+    def _save(self, address: httpx.URL, response: httpcore.Response, spool: IO[bytes], report: Report) -> str:
         _check_status(address, response.status)
         total = _length(response)
         if total is not None and total > self.most_bytes:
@@ -151,11 +128,13 @@ def read_address(url: str) -> httpx.URL:
         raise BadAddress(f"{url!r} is not an address: {error}") from error
     if address.scheme not in ("http", "https"):
         raise BadAddress(f"{url!r} does not begin with http:// or https://: only those are fetched")
+    if address.port is not None and address.port > _LAST_PORT:
+        raise BadAddress(f"{url!r} is not an address: there is no port {address.port}")
     if not address.host:
         raise BadAddress(f"{url!r} names no server")
     if address.userinfo:
         raise BadAddress(
-            f"the address of {address.host} holds a user's name or password, which would be kept: leave it out"
+            f"the address of {address.host} holds a user's name or password, which would be kept: leave them out"
         )
     return address
 
@@ -177,7 +156,7 @@ def _redirected(address: httpx.URL, response: httpcore.Response) -> httpx.URL:
 
 def _check_status(address: httpx.URL, status: int) -> None:
     if status in _BUSY:
-        raise _Again(f"{shown(address)} answered {status}")
+        raise MayPass(f"{shown(address)} answered {status}")
     if status in (401, 403):
         raise NotThere(f"{shown(address)} answered {status}: it is not for everyone; fetch it yourself and upload it")
     if status in (404, 410):
@@ -200,10 +179,11 @@ def _translated(address: httpx.URL) -> Iterator[None]:
     try:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        cause = error.__cause__
+        # httpcore passes on what it caught as the only argument, and clears the cause.
+        cause = error.args[0] if error.args else None
         if isinstance(error, httpcore.ConnectError) and isinstance(cause, ssl.SSLError):
             raise TlsFailed(
                 f"{address.host} does not prove that it is {address.host} ({cause}): check the address; nothing is "
                 "fetched from a server that cannot be sure to be the right one"
             ) from error
-        raise _Again(f"{type(error).__name__}: {error}") from error
+        raise MayPass(f"{type(error).__name__}: {error}") from error

@@ -51,3 +51,7 @@ class NoMusic(ImportFailed):
 
 class ArchiveUnread(ImportFailed):
     """An archive could not be read, or not to its end."""
+
+
+class NoRoom(ImportFailed):
+    """The worker has no room for what comes."""

@@ -19,8 +19,11 @@ Resolve = Callable[[str, int], Sequence[Address]]
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 # Addresses that hold an IPv4 address: what they lead to is decided by that one.
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-# A public address by the registries, but inside a virtual machine of one cloud it is the machine's keeper.
-_KEEPER: Final = ipaddress.IPv4Address("168.63.129.16")
+# Not in every Python's list of private networks: protocol assignments (RFC 6890; a cloud keeps its metadata there) and
+# documentation (RFC 9637). The last one is public by its number, but leads a cloud's machine to its keeper.
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(network) for network in ("192.0.0.0/24", "2001::/23", "3fff::/20", "168.63.129.16/32")
+)
 
 
 def resolve(host: str, port: int) -> list[Address]:
@@ -39,8 +42,9 @@ def is_public(address: Address) -> bool:
             return is_public(address.ipv4_mapped)
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        return address.is_global and address in _UNICAST and address.sixtofour is None
-    return address.is_global and not address.is_multicast and address != _KEEPER
+        if address not in _UNICAST or address.sixtofour is not None:
+            return False
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_PUBLIC)
 
 
 class Guard(httpcore.NetworkBackend):
