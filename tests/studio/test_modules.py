@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from pianola.dataset.options import dataset_options
+
 from .serving import Modules, serve
 
 
@@ -208,15 +210,15 @@ def test_bars_are_read_with_the_arrow_keys_and_summed_up_in_words(run: Any) -> N
         """
     )
     assert said == [
-        "mean 0.8",
+        "mean 0.8; 4 steps",
         "silence: 1 step, 25 %",
         "1 note: 3 steps, 75 %",
         "2 notes: 0 steps, 0 %",
         "2 notes: 0 steps, 0 %",
         "silence: 1 step, 25 %",
         "silence: 1 step, 25 %",
-        "mean 0.8",
-        "Polyphony, 3 bars: mean 0.8; most at 1 note, 3 steps",
+        "mean 0.8; 4 steps",
+        "Polyphony, 3 bars: mean 0.8; 4 steps; most at 1 note, 3 steps",
     ]
 
 
@@ -236,3 +238,43 @@ def test_note_frequency_stands_over_whole_octaves(run: Any, down: dict[str, Any]
     octaves = 1 if down is None else 2  # C4 to B4; with the B below also C3 to B3
     assert (keys, bars) == (12 * octaves, 12 * octaves)
     assert label.endswith("most at C♯4, 75 %")
+
+
+@pytest.mark.parametrize("preset", ["piano", "thesis"])
+def test_the_form_for_datasets_begins_with_the_presets_values(run: Any, preset: str) -> None:
+    options = dataset_options(preset, {}).to_json()
+    values, fields = run(
+        """
+        const { OPTIONS, PRESETS } = await load("dataset_options.js");
+        return [PRESETS[given].values, Object.keys(OPTIONS)];
+        """,
+        preset,
+    )
+    assert values == options
+    assert sorted(fields) == sorted(options)
+
+
+def test_what_the_form_for_datasets_offers_is_accepted(run: Any) -> None:
+    options = run('return (await load("dataset_options.js")).OPTIONS;')
+    for name, option in options.items():
+        for value in [*option.get("choices", {}), *(option[end] for end in ("minimum", "maximum") if end in option)]:
+            assert dataset_options("piano", {name: value}).to_json()[name] == value
+
+
+def test_only_options_that_differ_from_the_preset_are_sent(run: Any) -> None:
+    changed = run(
+        """
+        const { OptionField, changes } = await load("form.js");
+        const { OPTIONS, PRESETS } = await load("dataset_options.js");
+        const field = (name) => new OptionField(name, OPTIONS[name], PRESETS.piano.values[name]);
+        const fields = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, field(name)]));
+        const none = changes(fields);
+        for (const [name, value] of Object.entries(given)) fields[name].set(value);
+        return [none, changes(fields)];
+        """,
+        {"metres": ["4/4", "3/4"], "hop": 48, "velocity": True, "partial": "drop", "held_out": 0.25, "least_notes": 0},
+    )
+    assert changed == [
+        {},
+        {"metres": ["4/4", "3/4"], "hop": 48, "velocity": True, "partial": "drop", "held_out": 0.25},
+    ]

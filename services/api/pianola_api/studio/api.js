@@ -117,6 +117,20 @@ export async function post(path, body, signal) {
 }
 
 /**
+ * PUT text.
+ * @param {string} path
+ * @param {string} text
+ * @param {string} type  its media type
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function putText(path, text, type, signal) {
+  const headers = { Accept: "application/json", "Content-Type": type };
+  const response = await send(path, { method: "PUT", headers, body: text, signal });
+  return response.json();
+}
+
+/**
  * Every item of a list that is known to be short enough to hold.
  * @param {string} path
  * @param {AbortSignal} [signal]

@@ -1,6 +1,6 @@
 /**
  * Fields from a JSON schema, and the server's objections put beside them.
- * @typedef {Record<string, any>} Schema  of one option
+ * @typedef {Record<string, any>} Schema  of one option; `choices` are its values with words for them
  */
 
 import { Problem } from "./api.js";
@@ -61,7 +61,31 @@ function bounds(part) {
   return `${part.exclusiveMinimum === undefined ? "" : "above "}${low} to ${high}`;
 }
 
-/** One option of a run, typed as its schema says. */
+/**
+ * "4/4, 3/4" as its parts.
+ * @param {string} text
+ */
+const list = (text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
+
+/**
+ * Only what differs from the preset is sent, so a run or a dataset says what was asked for.
+ * @param {Record<string, OptionField>} fields
+ */
+export function changes(fields) {
+  /** @type {Record<string, unknown>} */
+  const result = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const value = field.control.disabled ? null : field.value();
+    if (JSON.stringify(value) !== JSON.stringify(field.preset)) result[name] = value;
+  }
+  return result;
+}
+
+/** One option, typed as its schema says. */
 export class OptionField extends Field {
   /**
    * @param {string} name
@@ -72,8 +96,11 @@ export class OptionField extends Field {
   constructor(name, schema, preset, label = capital(words(name))) {
     const part = solid(schema);
     const control = OptionField.control(part, preset);
-    const help = [schema.description, bounds(part)].filter(Boolean).join("; ");
-    super(name, control, { label, help: capital(help) });
+    const range = bounds(part);
+    const help = range
+      ? [schema.description?.replace(/\.$/, ""), range].filter(Boolean).join("; ")
+      : schema.description;
+    super(name, control, { label, help: capital(help ?? "") });
     this.part = part;
     this.preset = preset;
   }
@@ -83,13 +110,18 @@ export class OptionField extends Field {
    * @param {unknown} preset
    */
   static control(part, preset) {
-    if (part.enum) {
-      const options = part.enum.map((/** @type {string} */ value) =>
-        h("option", { value, selected: value === preset }, words(value)),
+    const values = part.enum ?? (part.choices && Object.keys(part.choices));
+    if (values) {
+      const options = values.map((/** @type {string} */ value) =>
+        h("option", { value, selected: value === preset }, part.choices?.[value] ?? words(value)),
       );
       return h("select", null, options);
     }
     if (part.type === "boolean") return h("input", { type: "checkbox", checked: preset === true });
+    if (part.type === "array") {
+      const value = /** @type {string[]} */ (preset).join(", ");
+      return h("input", { type: "text", value, autocomplete: "off", spellcheck: "false" });
+    }
     if (part.type === "string") return h("input", { type: "text", value: preset ?? "" });
     return h("input", {
       type: "number",
@@ -102,13 +134,30 @@ export class OptionField extends Field {
     });
   }
 
+  /** @param {unknown} value  of the kind that `value()` gives */
+  set(value) {
+    const { control } = this;
+    if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
+    else control.value = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+  }
+
   /** @returns {unknown} what stands in the field */
   value() {
     const { control, part } = this;
     if (control instanceof HTMLInputElement && control.type === "checkbox") return control.checked;
+    if (part.type === "array") return list(control.value);
     if (control.value === "") return null;
     return part.type === "integer" || part.type === "number" ? Number(control.value) : control.value;
   }
+}
+
+/**
+ * @param {Field[]} fields
+ * @param {Element} rest
+ */
+export function clearObjections(fields, rest) {
+  for (const field of fields) field.object("");
+  put(rest);
 }
 
 /**
@@ -118,8 +167,7 @@ export class OptionField extends Field {
  * @param {Element} rest
  */
 export function showObjections(error, fields, rest) {
-  for (const field of fields) field.object("");
-  put(rest);
+  clearObjections(fields, rest);
   const problem = error instanceof Problem ? error : null;
   const homeless = [];
   let first = null;

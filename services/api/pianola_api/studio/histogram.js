@@ -1,11 +1,11 @@
 /**
- * Bar charts in SVG: how often each value occurs.
+ * Bar charts in SVG: how often each value occurs, or what share it has.
  * @typedef {{name: string, tick?: string, value: number}} Bar  `name` is read out; `tick` stands below the bar
  * @typedef {object} HistogramOptions
  * @property {string} title
  * @property {string} [note]
- * @property {string} [words]  what stands where the value looked at is said, while none is
- * @property {string} unit  of what is counted: "window"
+ * @property {string} [words]  said with the total, where the value looked at is said, while none is
+ * @property {string} [unit]  of what is counted: "window"; without one the values are shares
  * @property {Bar[]} bars
  */
 
@@ -25,15 +25,15 @@ export class Histogram extends ChartFrame {
    * @param {HistogramOptions} options
    * @param {AbortSignal} signal
    */
-  constructor({ title, note, words = "", unit, bars }, signal) {
+  constructor({ title, note, words = "", unit = "", bars }, signal) {
     super({ title, note, height: HEIGHT }, signal);
     this.element.classList.add("histogram");
-    this.words = words;
     this.unit = unit;
     this.bars = bars;
     this.total = bars.reduce((sum, { value }) => sum + value, 0);
-    this.most = Math.max(...bars.map(({ value }) => value), 1);
-    put(this.where, words);
+    this.words = [words, unit && plural(this.total, unit)].filter(Boolean).join("; ");
+    this.most = Math.max(...bars.map(({ value }) => value)) || 1;
+    put(this.where, this.words);
     this.legend.remove();
   }
 
@@ -43,7 +43,7 @@ export class Histogram extends ChartFrame {
 
   /** @param {number} width */
   draw(width) {
-    const marks = ticks(0, this.most, 3).filter(Number.isInteger);
+    const marks = ticks(0, this.most, 3).filter((mark) => !this.unit || Number.isInteger(mark));
     const top = Math.max(this.most, marks[marks.length - 1]);
     const bottom = HEIGHT - MARGIN.bottom;
     this.slot = (width - MARGIN.left - MARGIN.right) / this.bars.length;
@@ -53,7 +53,11 @@ export class Histogram extends ChartFrame {
     for (const mark of marks) {
       axes.append(
         s("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(mark), y2: y(mark) }),
-        s("text", { x: MARGIN.left - 8, y: y(mark) + 4, "text-anchor": "end" }, SHORT.format(mark)),
+        s(
+          "text",
+          { x: MARGIN.left - 8, y: y(mark) + 4, "text-anchor": "end" },
+          this.unit ? SHORT.format(mark) : percent(mark),
+        ),
       );
     }
     this.rects = this.bars.map(({ value }, i) =>
@@ -103,12 +107,17 @@ export class Histogram extends ChartFrame {
     this.rects?.forEach((rect, i) => rect.classList.toggle("bar-under", i === index));
     if (index === null) return this.words;
     const { name, value } = this.bars[index];
-    return `${name}: ${plural(value, this.unit)}, ${percent(value / (this.total || 1))}`;
+    return `${name}: ${this.amount(value)}${this.unit && `, ${percent(value / (this.total || 1))}`}`;
+  }
+
+  /** @param {number} value */
+  amount(value) {
+    return this.unit ? plural(value, this.unit) : percent(value);
   }
 
   summary() {
     const highest = this.bars.reduce((best, bar) => (bar.value > best.value ? bar : best));
     const words = this.words ? `${this.words}; ` : "";
-    return `${this.title}, ${count(this.length)} bars: ${words}most at ${highest.name}, ${plural(highest.value, this.unit)}`;
+    return `${this.title}, ${count(this.length)} bars: ${words}most at ${highest.name}, ${this.amount(highest.value)}`;
   }
 }

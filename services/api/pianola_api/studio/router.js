@@ -24,7 +24,7 @@ export function link(parts, query = {}) {
     if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
   }
   const tail = search.toString();
-  return `#/${parts.map((part) => encodeURIComponent(part)).join("/")}${tail ? `?${tail}` : ""}`;
+  return `#/${parts.map((part) => encodeURIComponent(part).replaceAll("%40", "@")).join("/")}${tail ? `?${tail}` : ""}`;
 }
 
 /** @param {string} hash  as from `link` */

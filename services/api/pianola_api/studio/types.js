@@ -7,6 +7,8 @@
  * @typedef {object} Dataset
  * @property {string} id
  * @property {string} name
+ * @property {number} version
+ * @property {string|null} parent_id  the version before
  * @property {DatasetState} state
  * @property {string} preset
  * @property {Record<string, unknown>} options
@@ -15,16 +17,46 @@
  * @property {number} files_accepted
  * @property {number} files_refused
  * @property {number} files_done
+ * @property {number} files_reused
  * @property {number} windows
+ * @property {number} windows_held_out
  * @property {number} notes
+ * @property {Record<string, string[]>} labels  the values of each label field
+ * @property {{windows: number, files: number}|null} duplicates  what was left out; null where duplicates are kept
+ * @property {Pace|null} progress  null unless it is building
  * @property {string|null} error
  * @property {string} created_at
  * @property {string|null} built_at
+ *
+ * @typedef {object} Statistics  What a dataset's windows hold; GET .../statistics says what each is.
+ * @property {number} windows
+ * @property {number} silent
+ * @property {{windows_in_file: {from: number[], files: number[]}}} files
+ * @property {number[]} note_frequency
+ * @property {{lowest: number|null, highest: number|null, semitones: {mean: number|null, windows: number[]}}} pitch_range
+ * @property {{mean: number|null, bar: number, windows: number[]}} density
+ * @property {{mean: number|null, steps: number[]}} polyphony
+ * @property {number[]} onset_positions
+ * @property {{mean: number|null, bar: number, windows: number[]}} notes_in_window
+ * @property {{mean: number|null, notes: number[]}} note_lengths
+ * @property {{median: number|null, bar: number, windows: number[]}} tempo
+ * @property {Record<string, number>} metres
+ * @property {{mean: number|null, notes: number[]}|null} velocity
+ * @property {Record<string, {values: Record<string, number>, unlabelled: number}>} labels
+ *
+ * @typedef {object} Pace
+ * @property {number|null} windows_per_second
+ * @property {number|null} eta_seconds
+ *
+ * @typedef {{id: string, name: string, version: number, state: DatasetState}} Version
  *
  * @typedef {object} DatasetFile  One line of a dataset's report.
  * @property {string} name
  * @property {string} sha256
  * @property {number} size
+ * @property {Record<string, string>} labels
+ * @property {boolean} held_out
+ * @property {string|null} duplicate_of  the near-identical file that was kept instead
  * @property {null|"accepted"|"refused"} verdict
  * @property {number|null} windows
  * @property {number|null} notes
@@ -37,7 +69,44 @@
  * @typedef {object} Uploaded
  * @property {number} added
  * @property {number} unchanged
- * @property {{name: string, reason: string}[]} [skipped]
+ * @property {number} replaced
+ * @property {Skipped[]} skipped
+ * @property {Version} dataset  the one that took them
+ *
+ * @typedef {{name: string, reason: string}} Skipped  A file that was not taken.
+ *
+ * @typedef {object} Labelled  What a table of labels came to.
+ * @property {number} labelled
+ * @property {string[]} fields
+ * @property {string[]} unknown
+ * @property {Version} dataset
+ *
+ * @typedef {object} Import  Files that a worker fetches.
+ * @property {string} id
+ * @property {string} dataset_id
+ * @property {Record<string, any>} source
+ * @property {"queued"|"running"|"succeeded"|"failed"} state
+ * @property {number} bytes_done
+ * @property {number|null} bytes_total
+ * @property {number} files_added
+ * @property {number} files_unchanged
+ * @property {number} files_skipped
+ * @property {Skipped[]} skipped  the first of them
+ * @property {string|null} error
+ * @property {string} created_at
+ * @property {string|null} finished_at
+ *
+ * @typedef {object} Recipe  A well-known set.
+ * @property {string} name
+ * @property {string} title
+ * @property {string} about
+ * @property {string} homepage
+ * @property {number} size
+ * @property {number} files
+ * @property {string} licence
+ * @property {string} licence_url
+ * @property {string} attribution
+ * @property {Record<string, unknown>} options  that suit it
  *
  * @typedef {object} Progress
  * @property {number|null} [fraction]  0..1

@@ -1,17 +1,20 @@
 /**
  * Files from a drop or a picker, sent in batches.
  * @typedef {{file: File, path: string}} Chosen
- * @typedef {{added: number, unchanged: number, skipped: {name: string, reason: string}[]}} UploadResult
+ * @typedef {import("./types.js").Skipped} Skipped
+ * @typedef {import("./types.js").Version} Version
+ * @typedef {{added: number, unchanged: number, replaced: number, skipped: Skipped[], taker: Version}} UploadResult
  */
 
 import { at, post } from "./api.js";
 import { h, put } from "./dom.js";
 import { plural, size } from "./format.js";
+import { leaveNote } from "./notes.js";
 import { button } from "./widgets.js";
 
 const BATCH_FILES = 50;
 const BATCH_BYTES = 8e6;
-const WANTED = /\.(midi?|kar|smf|rmi|zip)$/i;
+const WANTED = /\.(midi?|kar|smf|rmi|zip|tar|tgz|tar\.gz)$/i;
 
 /**
  * Everything below a dropped entry.
@@ -57,7 +60,9 @@ export class FilePicker {
     /** @type {Map<string, Chosen>} */
     this.chosen = new Map();
     this.left = 0;
-    const files = this.input("pick-files", { accept: ".mid,.midi,.kar,.smf,.rmi,.zip,audio/midi,application/zip" });
+    const files = this.input("pick-files", {
+      accept: ".mid,.midi,.kar,.smf,.rmi,.zip,.tar,.tgz,.gz,audio/midi,application/zip",
+    });
     const folder = this.input("pick-folder", { webkitdirectory: true });
     this.list = h("div", { class: "chosen", "aria-live": "polite" });
     this.element = h(
@@ -132,7 +137,8 @@ export class FilePicker {
           " ",
           button("Clear", () => this.clear(), { class: "link" }),
         ),
-      this.left > 0 && h("p", { class: "soft" }, `${plural(this.left, "file")} left out: not MIDI or zip by name.`),
+      this.left > 0 &&
+        h("p", { class: "soft" }, `${plural(this.left, "file")} left out: not MIDI, zip or tar by name.`),
     );
     this.onChange(chosen);
   }
@@ -170,54 +176,48 @@ export function batches(chosen) {
 }
 
 /**
- * Names and reasons of files the server did not take, by dataset: said where the dataset is shown next.
- * @type {Map<string, {name: string, reason: string}[]>}
+ * What was left out, with reasons.
+ * @param {Skipped[]} files
+ * @param {boolean} open
  */
-const untaken = new Map();
-
-/**
- * What the last upload to a dataset left out, said once.
- * @param {string} dataset  id
- */
-export function untakenNote(dataset) {
-  const files = untaken.get(dataset) ?? [];
-  untaken.delete(dataset);
-  if (files.length === 0) return null;
+export function skippedFold(files, open) {
   return h(
     "details",
-    { class: "fold", open: true },
+    { class: "fold", open },
     h("summary", null, `${plural(files.length, "file")} not taken`),
     h(
       "ul",
-      { class: "plain" },
+      { class: "plain scrolled", tabindex: 0, "aria-label": "Files not taken" },
       files.map(({ name, reason }) => h("li", null, h("b", null, name), `: ${reason}`)),
     ),
   );
 }
 
 /**
- * Send files to a dataset.
- * @param {string} dataset  id
- * @param {Chosen[]} chosen
+ * Send files to a dataset; of a built one its next version takes them.
+ * @param {Version} dataset
+ * @param {Chosen[]} chosen  at least one
  * @param {(sent: number) => void} onSent  files so far
  * @param {AbortSignal} signal
  * @returns {Promise<UploadResult>}
  */
 export async function upload(dataset, chosen, onSent, signal) {
   /** @type {UploadResult} */
-  const result = { added: 0, unchanged: 0, skipped: [] };
+  const result = { added: 0, unchanged: 0, replaced: 0, skipped: [], taker: dataset };
   let sent = 0;
   for (const batch of batches(chosen)) {
     const form = new FormData();
     for (const { file, path } of batch) form.append("files", file, path);
     /** @type {import("./types.js").Uploaded} */
-    const answer = await post(at("datasets", dataset, "files"), form, signal);
+    const answer = await post(at("datasets", result.taker.id, "files"), form, signal);
+    result.taker = answer.dataset;
     result.added += answer.added;
     result.unchanged += answer.unchanged;
-    result.skipped.push(...(answer.skipped ?? []));
+    result.replaced += answer.replaced;
+    result.skipped.push(...answer.skipped);
     sent += batch.length;
     onSent(sent);
   }
-  if (result.skipped.length > 0) untaken.set(dataset, result.skipped);
+  if (result.skipped.length > 0) leaveNote(result.taker.id, skippedFold(result.skipped, true));
   return result;
 }

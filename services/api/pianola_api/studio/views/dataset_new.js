@@ -1,39 +1,63 @@
-/** Making a dataset: a name, a preset, files. */
+/** Making a dataset: a name, a preset and what differs from it, files. */
 
 import { at, post } from "../api.js";
 import { h, put } from "../dom.js";
 import { plural } from "../format.js";
-import { Field, showObjections } from "../form.js";
+import { GROUPS, PRESETS } from "../dataset_options.js";
+import { Field, OptionField, changes, showObjections } from "../form.js";
 import { go, link } from "../router.js";
 import { FilePicker, upload } from "../upload.js";
 import { ProgressBar } from "../widgets.js";
 
 /** @typedef {import("../upload.js").Chosen} Chosen */
 
-const PRESETS = [
-  {
-    name: "piano",
-    text: "All 88 keys. Every note within half a step of where it was played, repeated notes struck again, the end of a piece padded with silence. For music to listen to.",
-  },
-  {
-    name: "thesis",
-    text: "As the thesis of 2022 read its files: rounding that drifts, repeated notes that merge, the last partial window dropped. For comparison with its results.",
-  },
-];
-
 /**
- * @param {{name: string, text: string}} preset
+ * @param {string} name
  * @param {boolean} chosen
  */
-function presetChoice({ name, text }, chosen) {
+function presetChoice(name, chosen) {
   const id = `preset-${name}`;
   return h(
     "div",
     { class: "choice-card" },
     h("input", { type: "radio", name: "preset", id, value: name, checked: chosen, "aria-describedby": `${id}-help` }),
     h("label", { for: id }, name),
-    h("p", { id: `${id}-help`, class: "soft" }, text),
+    h("p", { id: `${id}-help`, class: "soft" }, PRESETS[name].summary),
   );
+}
+
+/** Every option of a dataset, from the preset's values on. */
+class AdvancedOptions {
+  constructor() {
+    this.place = h("div", { class: "stack" });
+    this.element = h(
+      "details",
+      { class: "fold", id: "advanced" },
+      h("summary", null, "Advanced: rounding, metres, overlap, hold-out, duplicates, labels …"),
+      this.place,
+    );
+    /** @type {Record<string, OptionField>} */
+    this.fields = {};
+    this.follow(Object.keys(PRESETS)[0]);
+  }
+
+  /** @param {string} preset  whose values stand in the fields from now on; what was changed by hand stays */
+  follow(preset) {
+    const changed = changes(this.fields);
+    this.fields = {};
+    put(
+      this.place,
+      GROUPS.map(({ title, options }) => {
+        const fields = Object.entries(options).map(([name, option]) => {
+          const field = new OptionField(name, option, PRESETS[preset].values[name], option.label);
+          if (name in changed) field.set(changed[name]);
+          this.fields[name] = field;
+          return field.element;
+        });
+        return h("fieldset", null, h("legend", null, title), h("div", { class: "fields" }, fields));
+      }),
+    );
+  }
 }
 
 /**
@@ -68,18 +92,20 @@ export async function newDatasetView({ root, signal }) {
     if (!name.control.value) name.control.value = suggestion(files);
     put(submit, files.length > 0 ? `Create dataset with ${plural(files.length, "file")}` : "Create dataset");
   });
+  const advanced = new AdvancedOptions();
   const trouble = h("div");
   const bar = new ProgressBar("Sending files");
   bar.element.hidden = true;
 
   /** @param {FormData} form */
   async function create(form) {
-    const dataset = await post("/v1/datasets", { name: name.control.value.trim(), preset: form.get("preset") }, signal);
+    const body = { name: name.control.value.trim(), preset: form.get("preset"), options: changes(advanced.fields) };
+    const dataset = await post("/v1/datasets", body, signal);
     if (chosen.length > 0) {
       bar.element.hidden = false;
       bar.set(0, `0 of ${plural(chosen.length, "file")}`);
       const total = chosen.length;
-      await upload(dataset.id, chosen, (sent) => bar.set(sent / total, `${sent} of ${plural(total, "file")}`), signal);
+      await upload(dataset, chosen, (sent) => bar.set(sent / total, `${sent} of ${plural(total, "file")}`), signal);
       if (build.checked) await post(at("datasets", dataset.id, "build"), null, signal);
     }
     go(link(["datasets", dataset.name]));
@@ -96,8 +122,9 @@ export async function newDatasetView({ root, signal }) {
       h(
         "div",
         { class: "choice-cards" },
-        PRESETS.map((preset, i) => presetChoice(preset, i === 0)),
+        Object.keys(PRESETS).map((preset, i) => presetChoice(preset, i === 0)),
       ),
+      advanced.element,
     ),
     h(
       "fieldset",
@@ -110,6 +137,9 @@ export async function newDatasetView({ root, signal }) {
     trouble,
     h("p", { class: "row" }, submit, h("a", { href: "#/datasets" }, "Cancel")),
   );
+  form.addEventListener("change", ({ target }) => {
+    if (target instanceof HTMLInputElement && target.name === "preset") advanced.follow(target.value);
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
@@ -117,7 +147,7 @@ export async function newDatasetView({ root, signal }) {
       await create(new FormData(form));
     } catch (error) {
       bar.element.hidden = true;
-      if (!signal.aborted) showObjections(error, [name], trouble);
+      if (!signal.aborted) showObjections(error, [name, ...Object.values(advanced.fields)], trouble);
     } finally {
       submit.disabled = false;
     }

@@ -14,23 +14,51 @@ import { badge, section } from "../widgets.js";
 
 const PAGE = 50;
 
+/**
+ * What of a file is not in its windows, for one and for several.
+ * @type {Record<string, [string, string]>}
+ */
+const LEFT_OUT = {
+  percussion: ["percussion note", "percussion notes"],
+  outside_rows: ["note outside the rows", "notes outside the rows"],
+  vanished: ["note shorter than a step", "notes shorter than a step"],
+  partial_window: ["note in a last window that is not full", "notes in a last window that is not full"],
+  doubled: ["note on top of another", "notes on top of others"],
+  filtered: ["note of windows left out", "notes of windows left out"],
+  note_offs: ["end of no note", "ends of no note"],
+  other_metre: ["window in another metre", "windows in another metre"],
+  few_notes: ["window with too few notes", "windows with too few notes"],
+};
+
+/** @param {DatasetFile} file */
+function leftOut({ left_out: counts }) {
+  const found = Object.entries(counts).filter(([, number]) => number > 0);
+  if (found.length === 0) return null;
+  const parts = found.map(([what, number]) => {
+    const [one, several] = LEFT_OUT[what] ?? [words(what), words(what)];
+    return `${count(number)} ${number === 1 ? one : several}`;
+  });
+  return h("span", null, `left out: ${parts.join(", ")}`);
+}
+
+/** @param {DatasetFile} file */
+function refusal({ reason, code, offset }) {
+  const place = offset === null ? null : h("span", { class: "soft" }, ` at byte ${count(offset)}`);
+  return [h("span", null, reason), h("code", null, code), place];
+}
+
 /** @param {DatasetFile} file */
 function remarks(file) {
-  const left = Object.entries(file.left_out ?? {}).filter(([, number]) => number > 0);
-  const warnings = file.warnings ?? [];
-  if (file.verdict === "refused") {
-    const place =
-      file.offset === null || file.offset === undefined
-        ? null
-        : h("span", { class: "soft" }, ` at byte ${count(file.offset)}`);
-    return h("td", { class: "remarks" }, file.reason, h("br"), h("code", null, file.code), place);
-  }
+  const labels = Object.entries(file.labels).map(([field, value]) => `${words(field)}: ${value}`);
   return h(
     "td",
     { class: "remarks" },
-    left.length > 0 &&
-      h("span", null, "left out: ", left.map(([what, number]) => `${count(number)} ${words(what)}`).join(", ")),
-    warnings.map((warning) => h("span", { class: "warning" }, warning)),
+    file.verdict === "refused" && refusal(file),
+    labels.length > 0 && h("span", { class: "soft" }, labels.join(", ")),
+    file.held_out && h("span", null, "held out from training"),
+    file.duplicate_of && h("span", null, "left out: nearly the same as ", h("b", null, file.duplicate_of)),
+    file.verdict === "accepted" && leftOut(file),
+    file.warnings.map((warning) => h("span", { class: "warning" }, warning)),
   );
 }
 
@@ -50,10 +78,11 @@ function row(file) {
 
 /**
  * @param {Dataset} dataset
+ * @param {string[]} place  where it is shown
  * @param {URLSearchParams} query  verdict, cursor
  * @param {AbortSignal} signal
  */
-export async function reportSection(dataset, query, signal) {
+export async function reportSection(dataset, place, query, signal) {
   const verdict = query.get("verdict") ?? "";
   const cursor = query.get("cursor") ?? "";
   const search = new URLSearchParams({ limit: String(PAGE) });
@@ -61,7 +90,6 @@ export async function reportSection(dataset, query, signal) {
   if (cursor) search.set("cursor", cursor);
   const page = await get(`${at("datasets", dataset.id, "files")}?${search}`, signal);
   if (dataset.files === 0) return null;
-  const place = ["datasets", dataset.name];
   const filters = [
     { text: "all", value: "", number: dataset.files },
     { text: "accepted", value: "accepted", number: dataset.files_accepted },
@@ -72,7 +100,7 @@ export async function reportSection(dataset, query, signal) {
     href: link(place, { verdict: value }),
     chosen: value === verdict,
   }));
-  const judged = dataset.files_accepted + dataset.files_refused > 0;
+  const judged = dataset.state !== "building" && dataset.files_accepted + dataset.files_refused > 0;
   return section(
     judged ? "Report" : "Files",
     judged && choices("Which files", filters),

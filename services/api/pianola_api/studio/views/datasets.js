@@ -5,6 +5,7 @@ import { h, put } from "../dom.js";
 import { count } from "../format.js";
 import { link } from "../router.js";
 import { pager, table } from "../lists.js";
+import { inWords, reference } from "../versions.js";
 import { badge, empty, time } from "../widgets.js";
 
 /** @param {import("../types.js").Dataset} dataset */
@@ -12,7 +13,7 @@ function row(dataset) {
   return h(
     "tr",
     null,
-    h("th", { scope: "row" }, h("a", { href: link(["datasets", dataset.name]) }, dataset.name)),
+    h("th", { scope: "row" }, h("a", { href: link(["datasets", reference(dataset)]) }, inWords(dataset))),
     h("td", null, badge(dataset.state)),
     h("td", { class: "number" }, count(dataset.files)),
     h("td", { class: "number" }, count(dataset.state === "built" ? dataset.files_refused : null)),

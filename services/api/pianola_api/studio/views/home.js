@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { h, put } from "../dom.js";
 import { plural } from "../format.js";
 import { link } from "../router.js";
+import { inWords, reference } from "../versions.js";
 import { badge, time } from "../widgets.js";
 import { exampleWindow } from "./home_example.js";
 
@@ -68,8 +69,8 @@ export async function homeView({ root, signal }) {
         "MIDI files cut into windows of eight quarter notes, with a report on every file.",
         datasets.items.map((/** @type {import("../types.js").Dataset} */ one) =>
           entry(
-            link(["datasets", one.name]),
-            one.name,
+            link(["datasets", reference(one)]),
+            inWords(one),
             badge(one.state),
             one.state === "built" ? plural(one.windows, "window") : plural(one.files, "file"),
           ),
@@ -93,7 +94,11 @@ export async function homeView({ root, signal }) {
         ),
         [
           built || runs.items.length > 0
-            ? h("a", { class: primary(2), href: link(["new", "run"], { dataset: built?.name }) }, "New run")
+            ? h(
+                "a",
+                { class: primary(2), href: link(["new", "run"], { dataset: built && reference(built) }) },
+                "New run",
+              )
             : h("span", { class: "soft" }, "Build a dataset first."),
           runs.next_cursor && h("a", { href: "#/runs" }, "All runs"),
         ],

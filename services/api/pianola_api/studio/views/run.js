@@ -164,7 +164,7 @@ class RunPage {
     const { run } = this;
     const took = run.started_at && run.finished_at && Date.parse(run.finished_at) - Date.parse(run.started_at);
     return facts([
-      ["Dataset", h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)],
+      ["Dataset", h("a", { href: link(["datasets", run.dataset_id]) }, run.dataset_name)],
       ["Model", run.model],
       ["Seed", h("code", null, run.seed)],
       ["Device", run.device],

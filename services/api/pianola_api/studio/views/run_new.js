@@ -2,9 +2,10 @@
 
 import { all, get, post } from "../api.js";
 import { h, put } from "../dom.js";
-import { plural, words } from "../format.js";
-import { Field, OptionField, showObjections } from "../form.js";
+import { percent, plural, words } from "../format.js";
+import { Field, OptionField, changes, showObjections } from "../form.js";
 import { go, link } from "../router.js";
+import { inWords, reference } from "../versions.js";
 import { empty } from "../widgets.js";
 
 /**
@@ -55,20 +56,6 @@ function lengthChoice(fields) {
 }
 
 /**
- * Only what differs from the preset is sent, so a run says what was asked for.
- * @param {Record<string, OptionField>} fields
- */
-function changes(fields) {
-  /** @type {Record<string, unknown>} */
-  const result = {};
-  for (const [name, field] of Object.entries(fields)) {
-    const value = field.control.disabled ? null : field.value();
-    if (value !== field.preset) result[name] = value;
-  }
-  return result;
-}
-
-/**
  * @param {Family[]} families
  * @param {Dataset[]} datasets
  * @param {URLSearchParams} query
@@ -76,6 +63,7 @@ function changes(fields) {
  */
 function runForm(families, datasets, query, signal) {
   const wanted = query.get("dataset");
+  const chosen = datasets.find((one) => one.name === wanted || reference(one) === wanted) ?? datasets[0];
   const options = (/** @type {string[]} */ values, /** @type {string|null|undefined} */ chosen) =>
     values.map((value) => h("option", { value, selected: value === chosen }, value));
   const dataset = new Field(
@@ -83,8 +71,12 @@ function runForm(families, datasets, query, signal) {
     h(
       "select",
       null,
-      datasets.map(({ name, windows }) =>
-        h("option", { value: name, selected: name === wanted }, `${name} (${plural(windows, "window")})`),
+      datasets.map((one) =>
+        h(
+          "option",
+          { value: reference(one), selected: one === chosen },
+          `${inWords(one)} (${plural(one.windows, "window")})`,
+        ),
       ),
     ),
     { label: "Dataset" },
@@ -118,6 +110,7 @@ function runForm(families, datasets, query, signal) {
     label: "Device",
     help: "The run waits for a trainer that has it.",
   });
+  const datasetHelp = h("p", { class: "soft small" });
   const familyHelp = h("p", { class: "soft small" });
   const presetHelp = h("p", { class: "soft small" });
   const place = h("div", { class: "stack" });
@@ -126,6 +119,8 @@ function runForm(families, datasets, query, signal) {
   let fields = {};
   let named = "";
 
+  const chosenDataset = () => /** @type {Dataset} */ (datasets.find((one) => reference(one) === dataset.control.value));
+  const ownHoldOut = () => Number(chosenDataset().options.held_out ?? 0);
   const chosenFamily = () => /** @type {Family} */ (families.find((one) => one.family === family.control.value));
   function drawPresets() {
     const names = chosenFamily().presets.map(({ name }) => name);
@@ -163,16 +158,19 @@ function runForm(families, datasets, query, signal) {
         ),
       ),
     );
-    suggestName();
+    followDataset();
   }
-  function suggestName() {
+  function followDataset() {
+    const share = ownHoldOut();
+    put(datasetHelp, share > 0 && `It holds out ${percent(share)} of its files itself.`);
+    fields.held_out.element.hidden = share > 0;
     if (model.control.value !== named) return;
-    named = `${dataset.control.value}-${family.control.value}`;
+    named = `${chosenDataset().name}-${family.control.value}`;
     model.control.value = named;
   }
   family.control.addEventListener("change", drawPresets);
   preset.control.addEventListener("change", drawOptions);
-  dataset.control.addEventListener("change", suggestName);
+  dataset.control.addEventListener("change", followDataset);
   drawPresets();
 
   const submit = h("button", { type: "submit", class: "main", id: "start-run" }, "Start the run");
@@ -182,7 +180,7 @@ function runForm(families, datasets, query, signal) {
     h(
       "div",
       { class: "fields" },
-      dataset.element,
+      h("div", null, dataset.element, datasetHelp),
       h("div", null, family.element, familyHelp),
       h("div", null, preset.element, presetHelp),
     ),
@@ -194,11 +192,12 @@ function runForm(families, datasets, query, signal) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
+    const { held_out: heldOut, ...others } = fields;
     const body = {
       dataset: dataset.control.value,
       family: family.control.value,
       preset: preset.control.value,
-      options: changes(fields),
+      options: changes(heldOut.element.hidden ? others : fields),
       device: device.control.value,
       ...(seed.control.value && { seed: Number(seed.control.value) }),
       ...(model.control.value.trim() && { model: model.control.value.trim() }),

@@ -36,7 +36,7 @@ class Row {
       "tr",
       null,
       h("th", { scope: "row" }, h("a", { href: link(["runs", run.id]) }, `${run.family} ${run.preset}`)),
-      h("td", null, h("a", { href: link(["datasets", run.dataset_name]) }, run.dataset_name)),
+      h("td", null, h("a", { href: link(["datasets", run.dataset_id]) }, run.dataset_name)),
       this.state,
       this.step,
       this.loss,
