@@ -164,7 +164,8 @@ def embedded(home: Path) -> Iterator[Embedded]:
     command = [str(Path(sys.executable).with_name("pianola")), "up", "--home", str(home), "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     home.mkdir(parents=True, exist_ok=True)
-    with process(command, {}, home / "up.log") as child:
+    # Tests import from servers on this machine.
+    with process(command, {"PIANOLA_IMPORT_PRIVATE": "true"}, home / "up.log") as child:
         wait_for(lambda: child.poll() is not None or answers(f"{url}/readyz"), 30, "pianola up")
         assert child.poll() is None, (home / "up.log").read_text()
         yield Embedded(url, home)

@@ -49,10 +49,7 @@ def build_dataset(api: httpx.Client, music: Path, odd: list[Path]) -> dict[str, 
     assert uploaded["added"] == len(pieces) - 3 + len(odd), uploaded["skipped"]
     again = post(api, "/v1/datasets/journey/files", files=files)
     assert (again["added"], again["unchanged"]) == (0, 3)
-    post(api, "/v1/datasets/journey/build")
-    wait_for(lambda: get(api, "/v1/datasets/journey")["state"] not in ("open", "building"), 60, "the build")
-    dataset = get(api, "/v1/datasets/journey")
-    assert dataset["state"] == "built", dataset
+    dataset = build(api, "journey")
     report = list(pages(api, "/v1/datasets/journey/files"))
     assert len(report) == dataset["files"] == len(pieces) + len(odd)
     assert dataset["files_accepted"] + dataset["files_refused"] == len(report)
@@ -64,7 +61,17 @@ def build_dataset(api: httpx.Client, music: Path, odd: list[Path]) -> dict[str, 
             assert line["reason"], line
         else:
             assert line["verdict"] == "accepted", line
-    assert problem(api.post("/v1/datasets/journey/files", files=files), 409)["code"] == "wrong-state"
+    same = post(api, "/v1/datasets/journey/files", files=files)
+    assert (same["unchanged"], same["dataset"]["version"]) == (3, 1), "nothing new makes no version"
+    return dataset
+
+
+def build(api: httpx.Client, name: str) -> dict[str, Any]:
+    """Build a dataset and wait for it."""
+    post(api, f"/v1/datasets/{name}/build")
+    wait_for(lambda: get(api, f"/v1/datasets/{name}")["state"] not in ("open", "building"), 60, f"the build of {name}")
+    dataset: dict[str, Any] = get(api, f"/v1/datasets/{name}")
+    assert dataset["state"] == "built", dataset
     return dataset
 
 

@@ -10,6 +10,7 @@ import pytest
 import servers
 from corpus import data_folder, has_data
 
+from .collection import collect
 from .journey import travel
 
 
@@ -26,6 +27,10 @@ def test_on_one_machine(embedded: servers.Embedded, tmp_path: Path) -> None:
     travel(embedded.url, embedded.url, data_folder("small"), odd_files(tmp_path))
 
 
+def test_a_collection_on_one_machine(embedded: servers.Embedded, tmp_path: Path) -> None:
+    collect(embedded.url, data_folder("small"), tmp_path)
+
+
 @pytest.fixture
 def cluster(postgres_url: str, broker_url: str, s3: servers.S3, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """api, sampler, two preprocess workers and a trainer on PostgreSQL, Valkey and S3; yields both URLs."""
@@ -34,6 +39,7 @@ def cluster(postgres_url: str, broker_url: str, s3: servers.S3, tmp_path: Path) 
         "PIANOLA_DATABASE_URL": postgres_url,
         "PIANOLA_BROKER_URL": broker_url,
         "PIANOLA_AUTH": "none",
+        "PIANOLA_IMPORT_PRIVATE": "true",
         "PIANOLA_TORCH_THREADS": "1",
         "PIANOLA_CONCURRENCY": "1",
         **s3.environment(f"journey-{uuid.uuid4().hex}"),
@@ -56,4 +62,5 @@ def cluster(postgres_url: str, broker_url: str, s3: servers.S3, tmp_path: Path) 
 
 def test_on_many(cluster: tuple[str, str], tmp_path: Path) -> None:
     api_url, sampler_url = cluster
+    collect(api_url, data_folder("small"), tmp_path)
     travel(api_url, sampler_url, data_folder("small"), odd_files(tmp_path))
