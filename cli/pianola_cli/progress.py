@@ -114,7 +114,8 @@ class ImportProgress(_Bar):
 
 def building_text(building: Building) -> str:
     """Files done of all, those refused or reused, windows, speed and time left, as far as they are known."""
-    speed, left = building.windows_per_second, building.eta_seconds
+    finishing = building.state == "building" and 0 < building.files == building.files_done
+    speed, left = (None, None) if finishing else (building.windows_per_second, building.eta_seconds)
     parts = [
         f"{building.files_done:,} of {building.files:,} files",
         f"{building.files_refused:,} refused" if building.files_refused else "",
@@ -122,6 +123,7 @@ def building_text(building: Building) -> str:
         f"{building.windows:,} windows",
         f"{speed:,.0f} windows/s" if speed is not None else "",
         f"{duration(left)} left" if left is not None else "",
+        "finishing" if finishing else "",
     ]
     return "  ".join(part for part in parts if part)
 

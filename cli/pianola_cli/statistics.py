@@ -21,7 +21,7 @@ def summary(found: Mapping[str, Any]) -> str:
         _figures(found),
         _octaves(found.get("note_frequency") or []),
         _bars("notes by where in the beat they begin", _beat(found.get("onset_positions") or [])),
-        _bars("windows by metre", list((found.get("metres") or {}).items())),
+        _bars("windows by metre", _most_first(found.get("metres") or {})),
         *(_label(field, counts) for field, counts in (found.get("labels") or {}).items()),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -82,9 +82,13 @@ def _beat(positions: Sequence[float]) -> list[tuple[str, float]]:
 
 
 def _label(field: str, counts: Mapping[str, Any]) -> str:
-    values = sorted((counts.get("values") or {}).items(), key=lambda item: -item[1])
     unlabelled = counts.get("unlabelled")
-    return _bars(f"windows by {field}", [*values, *([("(none)", unlabelled)] if unlabelled else [])])
+    none = [("(none)", unlabelled)] if unlabelled else []
+    return _bars(f"windows by {field}", [*_most_first(counts.get("values") or {}), *none])
+
+
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: -item[1])
 
 
 def _bars(title: str, rows: Sequence[tuple[str, float]]) -> str:

@@ -69,6 +69,8 @@ def test_progress_says_files_refused_windows_speed_and_time_left() -> None:
     )  # fmt: skip
     assert building_text(building) == "1,200 of 5,000 files  12 refused  45,120 windows  3,100 windows/s  1:02 left"
     assert building_text(Building(state="building", files=3)) == "0 of 3 files  0 windows"
+    read = Building(state="building", files=3, files_done=3, windows_per_second=9, eta_seconds=0)
+    assert building_text(read) == "3 of 3 files  0 windows  finishing"
 
 
 def test_watch_follows_a_dataset_by_name_or_id() -> None:
@@ -227,7 +229,7 @@ STATISTICS: dict[str, Any] = {
     "notes_in_window": {"mean": 37.94, "bar": 4, "windows": []},
     "note_lengths": {"mean": None, "notes": []},
     "tempo": {"median": 119, "bar": 10, "windows": []},
-    "metres": {"2/4": 200, "3/4": 100},
+    "metres": {"3/4": 100, "2/4": 200},
     "velocity": None,
     "labels": {"composer": {"values": {f"composer {n:02}": n for n in range(20)}, "unlabelled": 5}},
 }  # fmt: skip

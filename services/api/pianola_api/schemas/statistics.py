@@ -93,6 +93,6 @@ class Statistics(Resource):
     notes_in_window: WindowHistogram
     note_lengths: NoteHistogram = Field(description="in steps, cut at the window's edge")
     tempo: Tempo
-    metres: dict[str, int] = Field(description="windows by time signature, most frequent first")
+    metres: dict[str, int] = Field(description="windows by time signature")
     velocity: NoteHistogram | None = Field(description="null where the dataset keeps no velocities")
     labels: dict[str, LabelCounts] = Field(description="by field")
