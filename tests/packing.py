@@ -46,15 +46,15 @@ def taken(
     folder: Path, name: str, data: bytes, limits: Limits = ROOMY, place: Place = str
 ) -> tuple[list[str], dict[str, str]]:
     """What an intake makes of an archive: names that were kept, and why others were not."""
-    intake = Intake(LocalStore(folder), "ds_test", limits)
     kept: list[str] = []
     skipped: dict[str, str] = {}
-    for found in intake.archive(name, io.BytesIO(data), place):
-        if isinstance(found, Skipped):
-            skipped[found.name] = found.reason
-        else:
-            assert isinstance(found, NewFile)
-            kept.append(found.name)
+    with Intake(LocalStore(folder), "ds_test", limits) as intake:
+        for found in intake.archive(name, io.BytesIO(data), place):
+            if isinstance(found, Skipped):
+                skipped[found.name] = found.reason
+            else:
+                assert isinstance(found, NewFile)
+                kept.append(found.name)
     return kept, skipped
 
 

@@ -179,7 +179,8 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak(many) < peak(few) + 2**20
+    # 20,000 entries kept would be 30 MB; the interpreter's table of strings may grow by 2 MB at any time.
+    assert peak(many) < peak(few) + 2**22
 
 
 def _summed(data: bytes) -> bytes:

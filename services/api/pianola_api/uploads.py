@@ -43,18 +43,11 @@ class Upload:
         """Take every file of a multipart body. Raises BadUpload, StoreUnavailable."""
         found = False
         events = _events(body, boundary)
-        for event in events:
-            if not isinstance(event, File):
-                continue
-            if event.name != FIELD:
-                self._add(Skipped(shown(event.filename), f"sent in field {event.name!r}, not in {FIELD!r}"))
-                continue
-            found = True
-            # What is not read of a file, for it is too large, is passed over on the way to the next one.
-            if opens(event.filename):
-                self._unpack(event.filename, events)
-            else:
-                self._add(self._intake.file(event.filename, _content(events)))
+        with self._intake:
+            for event in events:
+                if isinstance(event, File):
+                    found |= event.name == FIELD
+                    self._take(event, events)
         if not found:
             raise BadUpload(f"send at least one file in the multipart field {FIELD!r}")
 
@@ -68,6 +61,15 @@ class Upload:
     def digest(self) -> str:
         """What was sent, in one sha256: names and contents in order."""
         return self._digest.hexdigest()
+
+    def _take(self, part: File, events: Iterator[Event]) -> None:
+        # What is not read of a part, for it is too large or not wanted, is passed over on the way to the next one.
+        if part.name != FIELD:
+            self._add(Skipped(shown(part.filename), f"sent in field {part.name!r}, not in {FIELD!r}"))
+        elif opens(part.filename):
+            self._unpack(part.filename, events)
+        else:
+            self._add(self._intake.file(part.filename, _content(events)))
 
     def _unpack(self, raw: str, events: Iterator[Event]) -> None:
         with tempfile.TemporaryFile() as spool:

@@ -1,16 +1,17 @@
 """The one way by which files enter a dataset: from uploads and imports alike, each MIDI file under its sha256.
 
-A file is in memory by itself, never an archive. Nothing is in the dataset before its rows are: what is stored and not
+A few files are in memory, never an archive. Nothing is in the dataset before its rows are: what is stored and not
 added lies under its digest until the next who brings it finds it there.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from typing import IO, Self
 
 from pianola.intake import tars, zips
 from pianola.intake.entries import Limits, Room, Skipped, Taken, Unread
 from pianola.intake.names import UnusableName, clean, is_hidden, is_midi, is_tar, is_zip, shown
+from pianola.intake.putting import Putting
 from pianola.objects import ObjectStore
 from pianola.objects.layout import file_key
 from pianola.records.datasets import NewFile
@@ -25,13 +26,27 @@ def opens(name: str) -> bool:
 
 
 class Intake:
-    """Keeps what comes in at once in a dataset's `folder` of the store, within `limits`."""
+    """Keeps what comes in at once in a dataset's `folder` of the store, within `limits`.
+
+    Used as a context: the files it names are stored once its block has ended. Leaving it raises StoreUnavailable where
+    one of them could not be.
+    """
 
     def __init__(self, store: ObjectStore, folder: str, limits: Limits) -> None:
-        self._store = store
-        self._folder = folder
         self.limits = limits
+        self._folder = folder
         self._room = Room(limits)
+        self._putting = Putting(store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._putting.finish()
+        finally:
+            self._putting.close()
 
     def file(self, raw: str, chunks: Iterable[bytes]) -> NewFile | Skipped | None:
         """Keep the file `raw`, read from `chunks` only as far as it may be taken. Raises StoreUnavailable.
@@ -75,8 +90,5 @@ class Intake:
 
     def _keep(self, name: str, data: bytes) -> NewFile:
         sha256 = hashlib.sha256(data).hexdigest()
-        key = file_key(self._folder, sha256)
-        # The store shows an object whole or not at all, and the key is the content's digest: what is there is right.
-        if not self._store.exists(key):
-            self._store.put(key, data)
+        self._putting.put(file_key(self._folder, sha256), data)
         return NewFile(name, sha256, len(data))

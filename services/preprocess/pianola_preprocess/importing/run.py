@@ -1,7 +1,7 @@
 """One import, from its source to the dataset's rows: all of its files are added, or none."""
 
 import errno
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Final
 
@@ -16,6 +16,7 @@ from pianola.records import Records, datasets, imports
 from pianola.records.datasets import NewFile
 from pianola.records.errors import DatasetClosed, FileConflict, NotFound, StaleAttempt
 from pianola.records.imports import SKIPPED_KEPT, Imported
+from pianola.records.tables import Import
 from pianola.settings import PreprocessSettings
 from pianola_preprocess.importing.download import Web
 from pianola_preprocess.importing.errors import ImportFailed, NoMusic, NoRoom
@@ -33,7 +34,6 @@ UNPACKED: Final = 8
 _FAILURES: Final = (ImportFailed, UnknownRecipe, LicenceNotAccepted, DatasetClosed, FileConflict, NotFound)
 _AWAY: Final = (StoreUnavailable, OperationalError, InterfaceError)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-Files = Generator[NewFile | Skipped, None, None]
 _log = structlog.get_logger("import")
 
 
@@ -50,13 +50,11 @@ def run_import(
         if row is None:
             return
         folder = datasets.get(session, row.dataset_id).folder
-    unpacked = UNPACKED * settings.import_max_bytes
-    intake = Intake(store, folder, Limits(FILE_BYTES, unpacked, MOST_ENTRIES))
+    limits = Limits(FILE_BYTES, UNPACKED * settings.import_max_bytes, MOST_ENTRIES)
     web = web or Web(settings.import_private, settings.import_max_bytes)
     try:
         with Lease(records, settings, row) as lease:
-            files = source_files(row.source, intake, settings, web, lease.report)
-            done = _bring(records, settings, row.dataset_id, files, lease)
+            done = _bring(records, settings, row, Intake(store, folder, limits), web, lease)
         _log.info("import_succeeded", id=import_id, added=done.added, skipped=done.skipped)
     except _FAILURES as error:
         _fail(records, import_id, row.attempt, str(error))
@@ -75,25 +73,28 @@ def fail_import(records: Records, import_id: str, error: str) -> None:
     _fail(records, import_id, attempt, error)
 
 
-def _bring(records: Records, settings: PreprocessSettings, dataset_id: str, files: Files, lease: Lease) -> Imported:
+def _bring(
+    records: Records, settings: PreprocessSettings, row: Import, intake: Intake, web: Web, lease: Lease
+) -> Imported:
     """Keep the files, then add them to the dataset and end the import in one transaction."""
     skipped, first_skipped = 0, list[Skipped]()
-    with _room(), closing(files), spooled(settings.spool) as stream:
+    with _room(), spooled(settings.spool) as stream:
         rows = Rows(stream)
-        for entry in files:
-            lease.check()
-            if isinstance(entry, NewFile):
-                rows.add(entry)
-                continue
-            skipped += 1
-            if len(first_skipped) < SKIPPED_KEPT:
-                first_skipped.append(entry)
+        with intake, closing(source_files(row.source, intake, settings, web, lease.report)) as files:
+            for entry in files:
+                lease.check()
+                if isinstance(entry, NewFile):
+                    rows.add(entry)
+                    continue
+                skipped += 1
+                if len(first_skipped) < SKIPPED_KEPT:
+                    first_skipped.append(entry)
         if not rows.count:
             raise NoMusic(_nothing(first_skipped))
         with records.write() as session:
-            added = datasets.add_files(session, dataset_id, rows)
+            added = datasets.add_files(session, row.dataset_id, rows)
             done = Imported(added.added, added.unchanged, added.replaced, skipped, first_skipped)
-            imports.succeed(session, lease.id, lease.attempt, done)
+            imports.succeed(session, row.id, row.attempt, done)
     return done
 
 
