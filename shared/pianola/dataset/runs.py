@@ -10,13 +10,13 @@ from typing import Final
 
 import numpy as np
 
+from pianola.codec import native
 from pianola.codec.window import SIDE, Bytes, Integers
 from pianola.codec.windows import PACKED
 
 BLOCK: Final = 256
 """Windows at once: at worst they have 1.2 million runs, 9 MB an array."""
 _CELLS: Final = SIDE * SIDE
-_BUT_FIRST, _BUT_LAST = np.uint8(0x7F), np.uint8(0xFE)
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Runs:
 def find_runs(packed: Bytes) -> Runs:
     """The runs of packed windows uint8 [n, 96, 12]."""
     lit = np.ascontiguousarray(packed).reshape(-1)
-    # Every step's neighbour in its place, over the bytes' edges and not over the rows'.
-    before = lit >> np.uint8(1)
-    before[1:] |= lit[:-1] << np.uint8(7)
-    before[::PACKED] &= _BUT_FIRST
-    first = _places(lit & ~before)
-    after = lit << np.uint8(1)
-    after[:-1] |= lit[1:] >> np.uint8(7)
-    after[PACKED - 1 :: PACKED] &= _BUT_LAST
+    if native.module is not None:
+        return Runs(*(np.frombuffer(column, np.int64) for column in native.module.runs(lit)))
+    at = np.flatnonzero(lit != 0)
+    byte, place = lit[at], at % PACKED
+    # The steps beside a byte: there are none over the rows' edges.
+    before = np.where(place > 0, lit[at - 1] << np.uint8(7), 0)
+    after = np.where(place < PACKED - 1, lit.take(at + 1, mode="clip") >> np.uint8(7), 0)
+    first = _places(at, byte & ~(byte >> np.uint8(1) | before))
     # Both come in the order of the cells, so the n-th last step belongs to the n-th first one.
-    length = _places(lit & ~after) - first + 1
+    length = _places(at, byte & ~(byte << np.uint8(1) | after)) - first + 1
     window, cell = np.divmod(first, _CELLS)
     row, begin = np.divmod(cell, SIDE)
     return Runs(window, row, begin, length)
@@ -59,9 +59,8 @@ def blocks(windows: int, size: int = BLOCK) -> Iterator[slice]:
     return (slice(start, min(start + size, windows)) for start in range(0, windows, size))
 
 
-def _places(bits: Bytes) -> Integers:
-    """Where bits are set, counted from the first byte's highest."""
-    found = np.flatnonzero(bits != 0)
-    within = np.flatnonzero(np.unpackbits(bits[found]))
-    places: Integers = found[within >> 3] << 3 | within & 7
+def _places(at: Integers, bits: Bytes) -> Integers:
+    """Where bits are set, counted from the highest of the first byte of all; at: the place of every byte of `bits`."""
+    within = np.flatnonzero(np.unpackbits(bits))
+    places: Integers = at[within >> 3] << 3 | within & 7
     return places
