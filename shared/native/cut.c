@@ -27,6 +27,13 @@ static unsigned begins(uint8_t byte, uint8_t before)
     return byte & ~former;
 }
 
+/* The bits of a byte that end a run, `after` being the byte after it in the row. */
+static unsigned ends(uint8_t byte, uint8_t after)
+{
+    unsigned later = (unsigned)byte << 1 | after >> 7;
+    return byte & ~later;
+}
+
 static int32_t ones(unsigned byte)
 {
     byte = byte - (byte >> 1 & 0x55);
@@ -43,10 +50,38 @@ int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen)
             for (int byte = 0; byte < PACKED; byte++)
                 if (lit[byte])
                     runs += ones(begins(lit[byte], byte ? lit[byte - 1] : 0));
-        seen[window] = runs;
+        if (seen)
+            seen[window] = runs;
         sum += runs;
     }
     return sum;
+}
+
+void find_runs(const uint8_t *lit, int64_t windows, const Runs *out)
+{
+    int64_t begun = 0, ended = 0;
+    for (int64_t window = 0; window < windows; window++) {
+        for (int row = 0; row < SIDE; row++, lit += PACKED) {
+            for (int byte = 0; byte < PACKED; byte++) {
+                if (!lit[byte])
+                    continue;
+                unsigned first = begins(lit[byte], byte ? lit[byte - 1] : 0);
+                unsigned last = ends(lit[byte], byte < PACKED - 1 ? lit[byte + 1] : 0);
+                for (int bit = 0; bit < 8; bit++) {
+                    int step = 8 * byte + bit;
+                    if (first << bit & 0x80) {
+                        out->window[begun] = window;
+                        out->row[begun] = row;
+                        out->begin[begun++] = step;
+                    }
+                    if (last << bit & 0x80) {
+                        out->length[ended] = step + 1 - out->begin[ended];
+                        ended++;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /* For each row the place in roll->spans of its first onset, and after the last row the number of onsets. */

@@ -163,9 +163,38 @@ static PyObject *draw_windows(PyObject *module, PyObject *arguments)
     return result;
 }
 
+static PyObject *runs_of(const Py_buffer *lit)
+{
+    enum { COLUMNS = 4 };
+    if (lit->len % (SIDE * PACKED)) {
+        PyErr_Format(PyExc_ValueError, "%zd bytes are not packed windows", lit->len);
+        return NULL;
+    }
+    int64_t windows = lit->len / (SIDE * PACKED);
+    Py_ssize_t words = (Py_ssize_t)count_runs(lit->buf, windows, NULL) * 8;
+    Py_ssize_t sizes[COLUMNS] = {words, words, words, words};
+    void *to[COLUMNS];
+    PyObject *tuple = columns(sizes, to, COLUMNS);
+    if (tuple)
+        find_runs(lit->buf, windows, &(Runs){to[0], to[1], to[2], to[3]});
+    return tuple;
+}
+
+static PyObject *runs_of_windows(PyObject *module, PyObject *lit)
+{
+    Py_buffer buffer;
+    (void)module;
+    if (PyObject_GetBuffer(lit, &buffer, PyBUF_SIMPLE) < 0)
+        return NULL;
+    PyObject *result = runs_of(&buffer);
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"read", read_events, METH_VARARGS, "The note messages, tempos and time signatures of tracks; None where one is faulty."},
     {"draw", draw_windows, METH_VARARGS, "Windows of note messages, packed, and what was counted; None where they are too long."},
+    {"runs", runs_of_windows, METH_O, "Window, row, first step and length of every run of lit steps of packed windows."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -71,8 +71,15 @@ void free_roll(Roll *roll);
 /* Cut the roll into windows lit[roll->windows, SIDE, PACKED], one every `hop` steps. */
 void cut_windows(const Roll *roll, int hop, uint8_t *lit);
 
-/* seen[i] = runs of lit steps that window i shows; returns their sum. */
+/* seen[i] = runs of lit steps that window i shows; returns their sum. `seen` may be NULL. */
 int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen);
+
+/* As pianola.dataset.runs.Runs: columns with room for as many runs as count_runs found. */
+typedef struct {
+    int64_t *window, *row, *begin, *length;
+} Runs;
+
+void find_runs(const uint8_t *lit, int64_t windows, const Runs *out);
 
 /* One velocity for each run of each window, in row-major order: values has room for as many as count_runs found. */
 Outcome run_velocities(const Roll *roll, const uint8_t *lit, int hop, uint8_t *values, int64_t count);

@@ -34,3 +34,6 @@ def draw(
 
     messages: the columns tick, track, channel, pitch, strikes and velocity of a Score.
     """
+
+def runs(lit: npt.NDArray[np.uint8], /) -> tuple[bytes, bytes, bytes, bytes]:
+    """The columns of pianola.dataset.runs.Runs for packed windows [n, 96, 12], contiguous."""

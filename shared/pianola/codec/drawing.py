@@ -1,5 +1,6 @@
 """From notes to packed windows, in C or, without it, in numpy."""
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from pianola.codec.options import CodecOptions
 from pianola.codec.pairing import Notes, pair_notes
 from pianola.codec.reader import Score
 from pianola.codec.window import SIDE, Bytes, Integers, Mask
-from pianola.codec.windows import PACKED, pack, run_begins
+from pianola.codec.windows import PACKED, run_begins, unpack
 
 _CELLS_AT_ONCE: Final = 2**18
 _WINDOWS_AT_ONCE: Final = _CELLS_AT_ONCE // SIDE**2
@@ -164,12 +165,15 @@ def _light(cells: Bytes, begins: Integers, ends: Integers) -> None:
 
 
 def _cut(rows: Bytes, count: int, hop: int) -> Bytes:
-    """`count` packed windows of a roll [96, width], one every `hop` steps, a bounded number of cells at a time."""
+    """`count` packed windows of a roll [96, width], one every `hop` steps."""
     lit = np.empty((count, SIDE, PACKED), np.uint8)
-    if count:
-        windows = np.lib.stride_tricks.sliding_window_view(rows, SIDE, axis=1)[:, ::hop].transpose(1, 0, 2)
-        for at in range(0, count, _WINDOWS_AT_ONCE):
-            lit[at : at + _WINDOWS_AT_ONCE] = pack(windows[at : min(at + _WINDOWS_AT_ONCE, count)])
+    # Windows that begin at the same bit of a byte are cut from the same packed roll: every 8th at the latest.
+    phases = 8 // math.gcd(hop, 8)
+    for phase in range(min(phases, count)):
+        packed = np.packbits(rows[:, phase * hop :], axis=1)
+        windows = np.lib.stride_tricks.sliding_window_view(packed, PACKED, axis=1)[:, :: phases * hop // 8]
+        some = lit[phase::phases]
+        some[:] = windows[:, : len(some)].transpose(1, 0, 2)
     return lit
 
 
@@ -181,7 +185,7 @@ def _runs(lit: Bytes, roll: _Roll, options: CodecOptions) -> tuple[npt.NDArray[n
     seen = np.zeros(len(lit), np.int32)
     velocities = []
     for at in range(0, len(lit), _WINDOWS_AT_ONCE):
-        begins = run_begins(np.unpackbits(lit[at : at + _WINDOWS_AT_ONCE], axis=-1))
+        begins = run_begins(unpack(lit[at : at + _WINDOWS_AT_ONCE]))
         seen[at : at + len(begins)] = begins.sum(axis=(1, 2))
         if options.velocity:
             window, row, step = np.nonzero(begins)

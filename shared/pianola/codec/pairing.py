@@ -11,6 +11,7 @@ from pianola.codec.unreadable import UnreadableMidi
 from pianola.codec.window import SIDE, STEPS_PER_QUARTER, Bytes, Integers, Mask, rounded_steps
 
 _PERCUSSION: Final = 9  # channel 10 when counted from 1
+_FEW_TRACKS: Final = 32  # their voices are numbers of 16 bits, which numpy sorts without comparing
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _pair(score: Score, options: CodecOptions, pitched: Mask) -> _Pairs:
 
     # One voice after another, each in the order of time. In a voice every strike ends what sounds, and a note_off is
     # kept only after a strike: after another note_off nothing sounds.
-    order = np.argsort(voice, kind="stable")
+    order = np.argsort(voice.astype(np.uint16) if score.tracks <= _FEW_TRACKS else voice, kind="stable")
     followed = voice[order[1:]] == voice[order[:-1]]
     struck = strikes[order]
     keep = struck.copy()

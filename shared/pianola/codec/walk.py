@@ -246,9 +246,9 @@ def _metres(code: Bytes, lead: Integers, tick: Integers) -> tuple[Integers, Byte
 
 def _times(code: Bytes, offset: Integers) -> tuple[Integers, Integers]:
     """The number of variable length at each offset, and the byte after it."""
-    at = offset.copy()
-    delta = (code[at] & 0x7F).astype(np.int64)
-    longer = np.flatnonzero(code[at] >= 0x80)
+    at, byte = offset.copy(), code[offset]
+    delta = (byte & 0x7F).astype(np.int64)
+    longer = np.flatnonzero(byte >= 0x80)
     while longer.size:
         at[longer] += 1
         byte = code[at[longer]]
