@@ -122,6 +122,11 @@ class Workshop:
         with self.records.read() as session:
             return list(session.scalars(query))
 
+    def chunks(self, dataset_id: str) -> list[Chunk]:
+        """All of them, in order."""
+        with self.records.read() as session:
+            return list(builds.chunks(session, dataset_id))
+
     def manifest(self, dataset_id: str) -> Manifest:
         """A built dataset's manifest, whose digest is the dataset's."""
         dataset = self.dataset(dataset_id)
@@ -185,3 +190,45 @@ class Worker:
         return [
             int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         ]
+
+
+@dataclass
+class Hanging:
+    """An uploaded file that takes for ever to read, until it is mended: a pipe in its place."""
+
+    path: Path
+    data: bytes = field(init=False)
+    _writer: int | None = None
+
+    def __post_init__(self) -> None:
+        self.data = self.path.read_bytes()
+        self.path.unlink()
+        os.mkfifo(self.path)
+
+    def is_being_read(self) -> bool:
+        """Whether somebody has it open; from the first time on whoever has waits for its bytes."""
+        if self._writer is None:
+            with contextlib.suppress(OSError):
+                self._writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        return self._writer is not None
+
+    def mend(self) -> None:
+        """Whoever opens it from now on finds what was uploaded; whoever has it open still waits."""
+        self.path.unlink()
+        self.path.write_bytes(self.data)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            os.close(self._writer)
+
+
+@contextlib.contextmanager
+def hanging(workshop: Workshop, dataset_id: str, name: str) -> Iterator[Hanging]:
+    """The dataset's file of this name hangs whoever reads it."""
+    with workshop.records.read() as session:
+        sha256 = session.get_one(DatasetFile, (dataset_id, name)).sha256
+    file = Hanging(workshop.folder / "objects" / file_key(workshop.dataset(dataset_id).folder, sha256))
+    try:
+        yield file
+    finally:
+        file.close()

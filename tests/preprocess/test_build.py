@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_held_out_files_and_labels_are_in_the_shards(workshop: Workshop, music: 
     files = {
         f"{'ragtime' if number % 2 else 'waltz'}/{name}": data for number, (name, data) in enumerate(music.items())
     }
-    options = {"held_out": 0.3, "held_out_seed": 7, "folder_labels": ["genre"]}
+    options: dict[str, Any] = {"held_out": 0.3, "held_out_seed": 7, "folder_labels": ["genre"]}
     dataset_id = workshop.upload("songs", files, **options)
     dataset = workshop.build(dataset_id)
     assert dataset.labels == {"genre": ["ragtime", "waltz"]}
@@ -257,7 +258,7 @@ def test_a_version_reuses_what_is_unchanged_and_has_the_digest_of_a_build_from_n
 ) -> None:
     """Files that sort before, between and after; one that gets other content; with duplicates, labels, velocities."""
     monkeypatch.setattr(planning, "CHUNK_FILES", 16)
-    options = {"duplicates": "files", "velocity": True, "folder_labels": ["genre"], "held_out": 0.2}
+    options: dict[str, Any] = {"duplicates": "files", "velocity": True, "folder_labels": ["genre"], "held_out": 0.2}
     names = sorted(music)
     former = {f"m/{name}": music[name] for name in names[:4]} | {f"d/{name}": data for name, data in dirty.items()}
     added = {"a/first.mid": music[names[4]], f"m/{names[0]}b": music[names[5]], "z/last.mid": music[names[0]]}

@@ -10,58 +10,18 @@ import pytest
 from servers import wait_for
 
 from pianola.objects.layout import file_key
-from pianola.queue import COMMIT_DATASET, send
-from pianola.records import datasets
-from pianola_preprocess.build import build_chunk, commit_dataset
+from pianola.queue import COMMIT_DATASET, PLAN_BUILD, send
+from pianola.records import builds, planning
 
-from .building import Workshop
-
-
-def digest_of(workshop: Workshop, files: dict[str, bytes], name: str = "reference") -> str | None:
-    """The digest that `files` have to have, built without a worker."""
-    dataset_id = workshop.upload(name, files)
-    for number in workshop.start(dataset_id):
-        build_chunk(workshop.records, workshop.store, dataset_id, number)
-    commit_dataset(workshop.records, workshop.store, dataset_id)
-    return workshop.dataset(dataset_id).digest
-
-
-class Hanging:
-    """An uploaded file that takes for ever to read, until it is let go: a pipe in its place."""
-
-    def __init__(self, workshop: Workshop, dataset_id: str, data: bytes, sha256: str) -> None:
-        self._path = workshop.folder / "objects" / file_key(dataset_id, sha256)
-        self._data = data
-        self._path.unlink()
-        os.mkfifo(self._path)
-
-    def is_being_read(self) -> bool:
-        try:
-            self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            return False
-        return True
-
-    def let_go(self) -> None:
-        """From now on the file is what it was."""
-        self._path.unlink()
-        self._path.write_bytes(self._data)
-        os.close(self._writer)
-
-
-def hang(workshop: Workshop, dataset_id: str, files: dict[str, bytes]) -> Hanging:
-    last = max(files)
-    with workshop.records.read() as session:
-        found = datasets.files_page(session, dataset_id, 200, None).rows
-    return Hanging(workshop, dataset_id, files[last], next(file.sha256 for file in found if file.name == last))
+from .building import Workshop, hanging
 
 
 def test_workers_of_any_number_build_the_same_dataset_and_report_every_file(
     busy_workshop: Workshop, music: dict[str, bytes], dirty: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = music | {f"dirty/{name}": data for name, data in dirty.items()}
-    monkeypatch.setattr(datasets, "CHUNK_FILES", 8)
-    expected = digest_of(busy_workshop, files)
+    monkeypatch.setattr(planning, "CHUNK_FILES", 8)
+    expected = busy_workshop.build(busy_workshop.upload("reference", files)).digest
     digests = set()
     for concurrency, times in ((1, 1), (2, 2)):
         with busy_workshop.worker(concurrency) as worker:
@@ -84,30 +44,37 @@ def test_workers_of_any_number_build_the_same_dataset_and_report_every_file(
             assert file.reason, file.name
 
 
-def test_a_process_killed_in_mid_chunk_loses_nothing(busy_workshop: Workshop, music: dict[str, bytes]) -> None:
-    expected = digest_of(busy_workshop, music)
+def test_a_build_goes_from_its_plan_to_its_commit_by_itself(busy_workshop: Workshop, music: dict[str, bytes]) -> None:
     dataset_id = busy_workshop.upload("songs", music)
-    hanging = hang(busy_workshop, dataset_id, music)
-    with busy_workshop.worker() as worker:
+    with busy_workshop.records.write() as session:
+        assert builds.start_build(session, dataset_id) == [(PLAN_BUILD, (dataset_id,))]
+    with busy_workshop.worker():
+        assert send(busy_workshop.celery(), PLAN_BUILD, dataset_id)
+        assert busy_workshop.wait(dataset_id).state == "built"
+
+
+def test_a_process_killed_in_mid_chunk_loses_nothing(busy_workshop: Workshop, music: dict[str, bytes]) -> None:
+    expected = busy_workshop.build(busy_workshop.upload("reference", music)).digest
+    dataset_id = busy_workshop.upload("songs", music)
+    with hanging(busy_workshop, dataset_id, max(music)) as file, busy_workshop.worker() as worker:
         busy_workshop.send(dataset_id)
-        wait_for(hanging.is_being_read, 20, "a chunk under way")
+        wait_for(file.is_being_read, 20, "a chunk under way")
+        file.mend()
         (child,) = worker.children()
         os.kill(child, signal.SIGKILL)
-        hanging.let_go()
         dataset = busy_workshop.wait(dataset_id)
     assert (dataset.state, dataset.digest) == ("built", expected)
 
 
 def test_a_worker_killed_in_mid_chunk_loses_nothing(busy_workshop: Workshop, music: dict[str, bytes]) -> None:
     """Its message is left with the broker, unacknowledged: the next worker's reaper sends another."""
-    expected = digest_of(busy_workshop, music)
+    expected = busy_workshop.build(busy_workshop.upload("reference", music)).digest
     dataset_id = busy_workshop.upload("songs", music)
-    hanging = hang(busy_workshop, dataset_id, music)
-    with busy_workshop.worker() as worker:
+    with hanging(busy_workshop, dataset_id, max(music)) as file, busy_workshop.worker() as worker:
         busy_workshop.send(dataset_id)
-        wait_for(hanging.is_being_read, 20, "a chunk under way")
+        wait_for(file.is_being_read, 20, "a chunk under way")
+        file.mend()
         worker.kill()
-        hanging.let_go()
     assert busy_workshop.dataset(dataset_id).state == "building"
     busy_workshop.let_pass(dataset_id, 60)
     with busy_workshop.worker():
@@ -116,15 +83,15 @@ def test_a_worker_killed_in_mid_chunk_loses_nothing(busy_workshop: Workshop, mus
 
 
 def test_a_stopped_worker_gives_back_what_it_cannot_finish(busy_workshop: Workshop, music: dict[str, bytes]) -> None:
-    expected = digest_of(busy_workshop, music)
+    expected = busy_workshop.build(busy_workshop.upload("reference", music)).digest
     dataset_id = busy_workshop.upload("songs", music)
-    hanging = hang(busy_workshop, dataset_id, music)
-    with busy_workshop.worker() as worker:
+    with hanging(busy_workshop, dataset_id, max(music)) as file, busy_workshop.worker() as worker:
         busy_workshop.send(dataset_id)
-        wait_for(hanging.is_being_read, 20, "a chunk under way")
+        wait_for(file.is_being_read, 20, "a chunk under way")
         worker.process.terminate()
         assert worker.process.wait(9) == 0, "`pianola up` waits 9 s"
-    hanging.let_go()
+        file.mend()
+    assert [chunk.attempts for chunk in busy_workshop.chunks(dataset_id)] == [0], "a stop is no fault of the chunk"
     with busy_workshop.worker():
         dataset = busy_workshop.wait(dataset_id, 5)
     assert (dataset.state, dataset.digest) == ("built", expected)
@@ -147,7 +114,9 @@ def test_a_lost_file_ends_the_build_with_its_name(busy_workshop: Workshop, music
         app = busy_workshop.celery()
         for gone in (dataset_id, "ds_none"):
             assert send(app, COMMIT_DATASET, gone)
-        wait_for(lambda: "commit_dropped" in worker.said(), 10, "the message about a dataset that does not exist")
+        wait_for(
+            lambda: worker.said().count("commit_dropped") == 2, 10, "the message about a dataset that does not exist"
+        )
 
 
 def test_a_worker_tries_again_while_the_store_is_away(busy_workshop: Workshop, music: dict[str, bytes]) -> None:

@@ -51,6 +51,7 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
     with records.write() as session:
         work = builds.begin_chunk(session, dataset_id, number)
         if work is None:
+            _log.info("chunk_dropped", dataset=dataset_id, number=number)
             # Done by another worker, which may have died before it asked for the commit.
             return builds.begin_commit(session, dataset_id) is not None
         known = builds.known(session, dataset_id, [file.sha256 for file in work.files])
@@ -61,8 +62,8 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
             result = _ChunkBuild(store, reader, work, known).run(heartbeat)
         with records.write() as session:
             last = builds.finish_chunk(session, dataset_id, number, result)
-    except Exception:
-        # It ended in order: only a process that dies without a word counts against the chunk.
+    except BaseException:
+        # Ended in order, be it by a stop: only a process that dies without a word counts against the chunk.
         with contextlib.suppress(DBAPIError), records.write() as session:
             builds.release_chunk(session, dataset_id, number)
         raise

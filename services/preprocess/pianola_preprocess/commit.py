@@ -45,6 +45,7 @@ def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_i
     with records.read() as session:
         dataset = builds.begin_commit(session, dataset_id)
     if dataset is None:
+        _log.info("commit_dropped", dataset=dataset_id)
         return
     with Heartbeat(records, dataset_id, dataset.builds) as heartbeat, spool.workspace(dataset_id) as folder:
         commit = _Commit(records, store, dataset, folder)

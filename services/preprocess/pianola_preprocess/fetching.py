@@ -41,11 +41,12 @@ def read_ahead(store: ObjectStore, folder: str, files: Sequence[Uploaded]) -> It
 
     The iterator raises FileLost and StoreUnavailable.
     """
-    with ThreadPoolExecutor(THREADS, "fetch") as threads:
-        try:
-            yield threads.map(partial(read_one, store, folder), files)
-        finally:
-            threads.shutdown(cancel_futures=True)
+    threads = ThreadPoolExecutor(THREADS, "fetch")
+    try:
+        yield threads.map(partial(read_one, store, folder), files)
+    finally:
+        # Not waited for: a worker that is told to stop must not hang on a store that does not answer.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def read_one(store: ObjectStore, folder: str, file: Uploaded) -> bytes:

@@ -30,8 +30,8 @@ class Heartbeat:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        # Not waited for: a worker that is told to stop must not hang on a database that does not answer.
         self._stop.set()
-        self._thread.join()
 
     def check(self) -> None:
         """Raise DatasetClosed or NotFound where the build was ended meanwhile: what is done now is for nobody."""
