@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from packing import packed, tarred
 
 from pianola.intake import names, zips
 from pianola.intake.names import UnusableName, clean
@@ -76,6 +77,20 @@ def test_a_zip_is_expanded(open_api: Api) -> None:
         "one/inner.zip": "an archive inside an archive is not opened",
         "../../etc/passwd.mid": "its name leaves the folder (..)",
     }
+
+
+@pytest.mark.parametrize("name", ["all.tar", "ALL.TAR.GZ", "all.tgz"])
+def test_a_tar_is_expanded(open_api: Api, name: str) -> None:
+    data = tarred({"one/a.mid": MIDI, "one/notes.txt": b"x"})
+    uploaded = open_api.upload("set", {name: data if name == "all.tar" else packed(data)})
+    assert [file["name"] for file in uploaded["files"]] == ["one/a.mid"]
+    assert reasons(uploaded) == {"one/notes.txt": "not a MIDI file by its name"}
+
+
+def test_of_many_skipped_files_the_first_are_named(open_api: Api) -> None:
+    uploaded = open_api.upload("set", {"all.zip": zipped({f"{number}.txt": b"" for number in range(1234)})})
+    assert len(uploaded["skipped"]) == 1001
+    assert uploaded["skipped"][-1]["reason"] == "234 more files were not taken"
 
 
 def test_names_in_a_zip_made_on_a_mac(open_api: Api) -> None:

@@ -1,5 +1,6 @@
 """A web server of this test's own, and what an import needs to reach it."""
 
+import datetime
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,13 +17,14 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Answer:
-    """What the server sends: `cut` is how much of the body arrives before the connection ends."""
+    """What the server sends, once `waits` is set: `cut` is how much of the body arrives before the connection ends."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
     sized: bool = True
+    waits: threading.Event | None = None
 
 
 class Web:
@@ -48,6 +50,8 @@ def serving(certificate: Path | None = None) -> Iterator[Web]:
             web.asked.append((self.path, dict(self.headers)))
             waiting = web.answers.get(self.path, [Answer(status=404)])
             answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if answer.waits is not None:
+                answer.waits.wait(60)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -77,8 +81,6 @@ def serving(certificate: Path | None = None) -> Iterator[Web]:
 
 def self_signed(path: Path, name: str) -> Path:
     """A certificate for `name` that nobody vouches for, with its key, in one PEM file."""
-    import datetime
-
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
