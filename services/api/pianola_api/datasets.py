@@ -71,8 +71,9 @@ def show(dataset: str) -> Dataset:
 def add_files(dataset: str) -> Response:
     """Add MIDI files to a dataset
 
-    Any number of parts named `files`; a filename may contain folders. A part named *.zip is expanded. Of zips and
-    folders only .mid .midi .kar .rmi and .smf files are taken; what is not is listed in `skipped` with the reason.
+    Any number of parts named `files`; a filename may contain folders. A part named *.zip, *.tar, *.tar.gz or *.tgz is
+    expanded. Of archives and folders only .mid .midi .kar .rmi and .smf files are taken; what is not is listed in
+    `skipped` with the reason.
     A built dataset never changes: its next version takes the files, and `dataset` says which that is.
     """
     context, key = here(), idempotency_key()
