@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,11 @@ def not_done(workshop: Workshop, dataset_id: str) -> int:
     return sum(not chunk.done for chunk in workshop.chunks(dataset_id))
 
 
+def has_attempts(workshop: Workshop, dataset_id: str, attempts: int) -> bool:
+    """Whether the last chunk was begun so many times."""
+    return workshop.chunks(dataset_id)[-1].attempts == attempts
+
+
 def kill_a_process(worker: Worker) -> None:
     os.kill(worker.children()[0], signal.SIGKILL)
 
@@ -128,11 +134,8 @@ def test_a_chunk_that_kills_its_process_every_time_fails_the_build_and_says_whic
     with workshop.worker() as worker:
         workshop.send(dataset_id)
         with hanging(workshop, dataset_id, names[-1]):
-            last = len(workshop.chunks(dataset_id)) - 1
             for attempt in range(1, MAX_CHUNK_ATTEMPTS + 1):
-                wait_for(
-                    lambda attempt=attempt: workshop.chunks(dataset_id)[last].attempts == attempt, 20, "another try"
-                )
+                wait_for(partial(has_attempts, workshop, dataset_id, attempt), 20, "another try")
                 kill_a_process(worker)
             wait_for(lambda: "chunk_dropped" in worker.said(), 20, "the message after the last try")
             assert workshop.dataset(dataset_id).state == "building", "its last process might still live"
@@ -140,7 +143,7 @@ def test_a_chunk_that_kills_its_process_every_time_fails_the_build_and_says_whic
             dataset = workshop.wait(dataset_id)
     assert dataset.state == "failed"
     assert dataset.error is not None
-    first = workshop.chunks(dataset_id)[last].first
+    first = workshop.chunks(dataset_id)[-1].first
     assert f"{MAX_CHUNK_ATTEMPTS} workers died while they read" in dataset.error
     assert names[first] in dataset.error
     assert names[-1] in dataset.error

@@ -52,9 +52,8 @@ def answer_parts(verdict: Verdict, windows: Windows) -> list[Part]:
     if velocity is not None:
         arrays += [velocity.ends, velocity.values]
     body = [np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays if array.size]
-    # Not `to_json`, which copies.
-    said = {name: getattr(verdict, name) for name in _FIELDS}
-    head = json.dumps({"verdict": said, "velocities": None if velocity is None else len(velocity.values)}).encode()
+    velocities = None if velocity is None else len(velocity.values)
+    head = json.dumps({"verdict": verdict.to_json(), "velocities": velocities}).encode("ascii")
     return [LENGTHS.pack(len(head), sum(map(len, body))), head, *body]
 
 
