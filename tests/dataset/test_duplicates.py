@@ -104,6 +104,12 @@ def test_a_file_left_out_takes_its_windows_with_it_and_holds_back_nobodys(
     assert json.loads(found.near.to_bytes()) == {"files": [20, 40], "kept": [0, 10], "similarity": [59 / 64, 1]}
 
 
+def stored(sketches: Sketches, folder: Path) -> near_files.SketchFile:
+    file = near_files.SketchFile(folder / "sketches")
+    file.append(sketches)
+    return file
+
+
 def greedy(sketches: Sketches) -> dict[int, int]:
     """For each file left out the one kept instead, every pair looked at."""
     instead: dict[int, int] = {}
@@ -126,7 +132,7 @@ def test_files_are_left_out_as_if_every_pair_were_looked_at(
     sketches = bases[random.integers(0, 12, 200)]
     for row in sketches:
         row[random.choice(SKETCH, random.integers(0, 9), replace=False)] += np.uint32(random.integers(1, 3))
-    kept, similarity = near_files.find_near(sketches, tmp_path)
+    kept, similarity = near_files.find_near(stored(sketches, tmp_path), tmp_path)
     found = {file: before for file, before in enumerate(kept.tolist()) if before >= 0}
     assert found == greedy(sketches)
     assert all(
@@ -192,7 +198,7 @@ def test_the_same_window_a_million_times_takes_no_more(tmp_path: Path) -> None:
 
 
 def test_a_hundred_thousand_copies_of_one_file_are_found_in_time_that_grows_with_them(tmp_path: Path) -> None:
-    sketches = np.zeros((100_000, SKETCH), np.uint32)
+    sketches = stored(np.zeros((100_000, SKETCH), np.uint32), tmp_path)
     kept, _ = near_files.find_near(sketches, tmp_path)
     assert kept[0] == -1
     assert not kept[1:].any()

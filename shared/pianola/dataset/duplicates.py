@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pianola.codec.window import Bytes, Integers, Mask
-from pianola.dataset.fingerprints import SKETCH, Fingerprints, Sketches
-from pianola.dataset.near import find_near
+from pianola.dataset.fingerprints import Fingerprints
+from pianola.dataset.near import SketchFile, find_near
 from pianola.dataset.spool import RECORD, Records, Spool, sorted_by_key
 
 Numbers = npt.NDArray[np.int32]
@@ -63,12 +63,13 @@ def find_duplicates(chunks: Iterable[Fingerprints], windows: int, folder: Path, 
     `folder` is for files meanwhile; near: look for near-identical files too, for which the fingerprints have sketches.
     """
     spool = Spool(folder, "windows", windows)
-    files, counts, sketches = _spooled(chunks, spool, folder / "sketches" if near else None)
+    sketches = SketchFile(folder / "sketches") if near else None
+    files, counts = _spooled(chunks, spool, sketches)
     ends = np.cumsum(counts, dtype=np.int64)
     if len(ends) and ends[-1] != windows:
         raise ValueError(f"the chunks have {ends[-1]:,} windows, and {windows:,} were promised")
     dropped, found = np.zeros(len(files), np.bool_), None
-    if near:
+    if sketches is not None:
         instead, similarity = find_near(sketches, folder)
         dropped = instead >= 0
         found = NearFiles(files[dropped], files[instead[dropped]], similarity[dropped])
@@ -79,8 +80,8 @@ def find_duplicates(chunks: Iterable[Fingerprints], windows: int, folder: Path, 
     return Duplicates(kept.tobytes() if left_out else None, left_out, found)
 
 
-def _spooled(chunks: Iterable[Fingerprints], spool: Spool, sketches: Path | None) -> tuple[Numbers, Numbers, Sketches]:
-    """Positions and windows of all files, and their sketches mapped from the file; the windows are in the spool."""
+def _spooled(chunks: Iterable[Fingerprints], spool: Spool, sketches: SketchFile | None) -> tuple[Numbers, Numbers]:
+    """Positions and numbers of windows of all files; their windows and sketches are on disk."""
     files, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     number = 0
     for chunk in chunks:
@@ -91,12 +92,8 @@ def _spooled(chunks: Iterable[Fingerprints], spool: Spool, sketches: Path | None
         if sketches is not None:
             if len(chunk.sketches) != len(chunk.files):
                 raise ValueError("near-identical files are found by their sketches, and these chunks have none")
-            with sketches.open("ab") as file:
-                chunk.sketches.tofile(file)
-    found = np.zeros((0, SKETCH), np.uint32)
-    if sketches is not None and number:
-        found = np.memmap(sketches, np.uint32, "r").reshape(-1, SKETCH)
-    return np.concatenate(files), np.concatenate(counts), found
+            sketches.append(chunk.sketches)
+    return np.concatenate(files), np.concatenate(counts)
 
 
 def _drop_repeated(part: Iterator[Records], ends: Integers, dropped: Mask, kept: Bytes) -> None:

@@ -6,6 +6,7 @@ of Massive Datasets", chapter 3). Of the files that share a band every one is co
 like none before them, the first 8 of these: the cost grows with the files and never with their pairs.
 """
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -24,13 +25,44 @@ BANDS: Final = 16
 LEADERS: Final = 8
 """Files unlike one another with one band in common that others are compared with."""
 _BAND: Final = SKETCH // BANDS
+_SKETCH_BYTES: Final = 4 * SKETCH
 _FILES_AT_ONCE: Final = 2**16
+_PAIRS_AT_ONCE: Final = 2**13
+"""Each may touch a page of 4 KiB: 32 MiB."""
 _FILES_OF_PAIRS: Final = 2**17
 """A file on disk has the pairs of so many files: 2 million at most."""
 
 
-def find_near(sketches: Sketches, folder: Path) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """For each of the files with sketches uint32 [m, 64] the file kept instead, or -1, and how alike the two are.
+class SketchFile:
+    """Sketches on disk, of which a bounded number is in memory at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._path.touch()
+
+    def __len__(self) -> int:
+        return self._path.stat().st_size // _SKETCH_BYTES
+
+    def append(self, sketches: Sketches) -> None:
+        """Add sketches uint32 [n, 64]."""
+        with self._path.open("ab") as file:
+            sketches.tofile(file)
+
+    def rows(self, block: slice) -> Sketches:
+        """Those of a stretch of files."""
+        wanted, offset = (block.stop - block.start) * SKETCH, block.start * _SKETCH_BYTES
+        return np.fromfile(self._path, np.uint32, wanted, offset=offset).reshape(-1, SKETCH)
+
+    def at(self, files: Integers) -> Sketches:
+        """Those of any files: pages that are touched stay resident no longer than this takes."""
+        with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            # Without it the kernel maps 15 pages beside each one that is touched.
+            mapped.madvise(mmap.MADV_RANDOM)
+            return np.frombuffer(mapped, np.uint32).reshape(-1, SKETCH)[files]
+
+
+def find_near(sketches: SketchFile, folder: Path) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """For each of the m files with sketches the file kept instead, or -1, and how alike the two are: [m] each.
 
     File by file, one is left out where a file before it that is not left out is near-identical to it, and the first
     such file is kept instead. `folder` is for files meanwhile.
@@ -39,7 +71,7 @@ def find_near(sketches: Sketches, folder: Path) -> tuple[npt.NDArray[np.int32], 
     for band in range(BANDS):
         spool = Spool(folder, "band", len(sketches))
         for block in blocks(len(sketches), _FILES_AT_ONCE):
-            keys = np.ascontiguousarray(sketches[block, band * _BAND : (band + 1) * _BAND]).view(np.uint8)
+            keys = np.ascontiguousarray(sketches.rows(block)[:, band * _BAND : (band + 1) * _BAND]).view(np.uint8)
             spool.add(keys, np.arange(block.start, block.stop))
         for part in spool.parts():
             for later, leader in _pairs(part, sketches):
@@ -51,7 +83,7 @@ def find_near(sketches: Sketches, folder: Path) -> tuple[npt.NDArray[np.int32], 
     return kept, similarity
 
 
-def _pairs(part: Iterator[Records], sketches: Sketches) -> Iterator[tuple[Integers, Integers]]:
+def _pairs(part: Iterator[Records], sketches: SketchFile) -> Iterator[tuple[Integers, Integers]]:
     """Files with a band in common that are near-identical: the later ones, and for each one before it."""
     known = np.empty(0, RECORD)
     for records in part:
@@ -70,11 +102,11 @@ def _pairs(part: Iterator[Records], sketches: Sketches) -> Iterator[tuple[Intege
         known = np.concatenate(leaders)
 
 
-def _similarity(sketches: Sketches, some: Integers, others: Integers) -> npt.NDArray[np.float32]:
+def _similarity(sketches: SketchFile, some: Integers, others: Integers) -> npt.NDArray[np.float32]:
     """The share of places where the sketches of each pair agree."""
     agree = np.zeros(len(some), np.float32)
-    for block in blocks(len(some), _FILES_AT_ONCE):
-        agree[block] = (sketches[some[block]] == sketches[others[block]]).mean(axis=1, dtype=np.float32)
+    for block in blocks(len(some), _PAIRS_AT_ONCE):
+        agree[block] = (sketches.at(some[block]) == sketches.at(others[block])).mean(axis=1, dtype=np.float32)
     return agree
 
 

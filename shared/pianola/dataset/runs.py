@@ -16,7 +16,6 @@ from pianola.codec.windows import PACKED
 
 BLOCK: Final = 256
 """Windows at once: at worst they have 1.2 million runs, 9 MB an array."""
-_CELLS: Final = SIDE * SIDE
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,17 @@ def find_runs(packed: Bytes) -> Runs:
     if native.module is not None:
         return Runs(*(np.frombuffer(column, np.int64) for column in native.module.runs(lit)))
     at = np.flatnonzero(lit != 0)
-    byte, place = lit[at], at % PACKED
+    # numpy divides by a number several times as fast as it takes remainders.
+    byte, place = lit[at], at - at // PACKED * PACKED
     # The steps beside a byte: there are none over the rows' edges.
     before = np.where(place > 0, lit[at - 1] << np.uint8(7), 0)
     after = np.where(place < PACKED - 1, lit.take(at + 1, mode="clip") >> np.uint8(7), 0)
     first = _places(at, byte & ~(byte >> np.uint8(1) | before))
     # Both come in the order of the cells, so the n-th last step belongs to the n-th first one.
     length = _places(at, byte & ~(byte << np.uint8(1) | after)) - first + 1
-    window, cell = np.divmod(first, _CELLS)
-    row, begin = np.divmod(cell, SIDE)
-    return Runs(window, row, begin, length)
+    line = first // SIDE
+    window = line // SIDE
+    return Runs(window, line - window * SIDE, first - line * SIDE, length)
 
 
 def blocks(windows: int, size: int = BLOCK) -> Iterator[slice]:
