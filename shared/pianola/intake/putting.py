@@ -7,6 +7,7 @@ from typing import Final
 from pianola.objects import ObjectStore
 
 AT_ONCE: Final = 8
+_WAITING: Final = 8 * AT_ONCE
 _BYTES: Final = 4 * 2**20
 """in memory, waiting or under way; a larger object is alone"""
 
@@ -22,7 +23,7 @@ class Putting:
 
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`, which names its content. Raises what an earlier one failed of: StoreUnavailable."""
-        while self._waiting and self._bytes + len(data) > _BYTES:
+        while self._waiting and (len(self._waiting) >= _WAITING or self._bytes + len(data) > _BYTES):
             self._settle()
         self._waiting.append((self._pool.submit(self._put, key, data), len(data)))
         self._bytes += len(data)
