@@ -3,6 +3,8 @@
 
 #include "native.h"
 
+enum { WORDS = 3, WORD = SIDE / WORDS };
+
 void cut_windows(const Roll *roll, int hop, uint8_t *lit)
 {
     for (int64_t window = 0; window < roll->windows; window++) {
@@ -20,25 +22,54 @@ void cut_windows(const Roll *roll, int hop, uint8_t *lit)
     }
 }
 
-/* The bits of a byte that begin a run, `before` being the byte before it in the row. */
-static unsigned begins(uint8_t byte, uint8_t before)
+/* Most rows of most windows are dark: whether this one is, in two looks. */
+static int is_dark(const uint8_t *row)
 {
-    unsigned former = (unsigned)byte >> 1 | (unsigned)(before & 1) << 7;
-    return byte & ~former;
+    uint64_t most;
+    uint32_t rest;
+    memcpy(&most, row, sizeof most);
+    memcpy(&rest, row + sizeof most, sizeof rest);
+    return !(most | rest);
 }
 
-/* The bits of a byte that end a run, `after` being the byte after it in the row. */
-static unsigned ends(uint8_t byte, uint8_t after)
+/* A row's steps as words: the first step is the highest bit of the first. */
+static void load(const uint8_t *row, uint32_t *words)
 {
-    unsigned later = (unsigned)byte << 1 | after >> 7;
-    return byte & ~later;
+    for (int word = 0; word < WORDS; word++, row += 4)
+        words[word] = (uint32_t)row[0] << 24 | (uint32_t)row[1] << 16 | (uint32_t)row[2] << 8 | row[3];
 }
 
-static int32_t ones(unsigned byte)
+/* The bits of words[word] at which a run begins. */
+static uint32_t begins(const uint32_t *words, int word)
 {
-    byte = byte - (byte >> 1 & 0x55);
-    byte = (byte & 0x33) + (byte >> 2 & 0x33);
-    return (int32_t)((byte + (byte >> 4)) & 0x0F);
+    return words[word] & ~(words[word] >> 1 | (word ? words[word - 1] << 31 : 0));
+}
+
+/* The bits of words[word] at which a run ends: its last lit step. */
+static uint32_t ends(const uint32_t *words, int word)
+{
+    return words[word] & ~(words[word] << 1 | (word < WORDS - 1 ? words[word + 1] >> 31 : 0));
+}
+
+static int32_t ones(uint32_t bits)
+{
+    bits = bits - (bits >> 1 & 0x55555555);
+    bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+    return (int32_t)(((bits + (bits >> 4)) & 0x0F0F0F0F) * 0x01010101u >> 24);
+}
+
+/* The place of the highest bit that is set, counted from the highest of all; takes the bit away. */
+static int take_first(uint32_t *bits)
+{
+#if defined(__GNUC__)
+    int place = __builtin_clz(*bits);
+#else
+    int place = 0;
+    while (!(*bits << place & 0x80000000))
+        place++;
+#endif
+    *bits &= ~(0x80000000 >> place);
+    return place;
 }
 
 int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen)
@@ -46,10 +77,14 @@ int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen)
     int64_t sum = 0;
     for (int64_t window = 0; window < windows; window++) {
         int32_t runs = 0;
-        for (int row = 0; row < SIDE; row++, lit += PACKED)
-            for (int byte = 0; byte < PACKED; byte++)
-                if (lit[byte])
-                    runs += ones(begins(lit[byte], byte ? lit[byte - 1] : 0));
+        for (int row = 0; row < SIDE; row++, lit += PACKED) {
+            uint32_t words[WORDS];
+            if (is_dark(lit))
+                continue;
+            load(lit, words);
+            for (int word = 0; word < WORDS; word++)
+                runs += ones(begins(words, word));
+        }
         if (seen)
             seen[window] = runs;
         sum += runs;
@@ -57,29 +92,34 @@ int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen)
     return sum;
 }
 
+/* The runs of one row, from place `run` of the columns on; returns the place after them. */
+static int64_t row_runs(const uint32_t *words, int64_t window, int64_t row, int64_t run, const Runs *out)
+{
+    int64_t begun = run;
+    for (int word = 0; word < WORDS; word++) {
+        for (uint32_t first = begins(words, word); first; begun++) {
+            out->window[begun] = window;
+            out->row[begun] = row;
+            out->begin[begun] = word * WORD + take_first(&first);
+        }
+    }
+    /* Both come in the order of time, so the n-th last step belongs to the n-th first one. */
+    for (int word = 0; word < WORDS; word++)
+        for (uint32_t last = ends(words, word); last; run++)
+            out->length[run] = word * WORD + take_first(&last) + 1 - out->begin[run];
+    return begun;
+}
+
 void find_runs(const uint8_t *lit, int64_t windows, const Runs *out)
 {
-    int64_t begun = 0, ended = 0;
+    int64_t run = 0;
     for (int64_t window = 0; window < windows; window++) {
         for (int row = 0; row < SIDE; row++, lit += PACKED) {
-            for (int byte = 0; byte < PACKED; byte++) {
-                if (!lit[byte])
-                    continue;
-                unsigned first = begins(lit[byte], byte ? lit[byte - 1] : 0);
-                unsigned last = ends(lit[byte], byte < PACKED - 1 ? lit[byte + 1] : 0);
-                for (int bit = 0; bit < 8; bit++) {
-                    int step = 8 * byte + bit;
-                    if (first << bit & 0x80) {
-                        out->window[begun] = window;
-                        out->row[begun] = row;
-                        out->begin[begun++] = step;
-                    }
-                    if (last << bit & 0x80) {
-                        out->length[ended] = step + 1 - out->begin[ended];
-                        ended++;
-                    }
-                }
-            }
+            uint32_t words[WORDS];
+            if (is_dark(lit))
+                continue;
+            load(lit, words);
+            run = row_runs(words, window, row, run, out);
         }
     }
 }
@@ -112,22 +152,25 @@ static uint8_t velocity_at(const Roll *roll, int row, int64_t step, int64_t *nex
 
 Outcome run_velocities(const Roll *roll, const uint8_t *lit, int hop, uint8_t *values, int64_t count)
 {
-    int64_t first[SIDE + 1], next[SIDE], written = 0;
+    int64_t stop[SIDE + 1], next[SIDE], written = 0;
     uint8_t latest[SIDE] = {0};
-    find_rows(roll, first);
-    memcpy(next, first, sizeof next);
+    find_rows(roll, stop);
+    memcpy(next, stop, sizeof next);
     for (int64_t window = 0; window < roll->windows; window++) {
+        int64_t start = window * hop;
         for (int row = 0; row < SIDE; row++, lit += PACKED) {
-            int64_t start = window * hop;
-            latest[row] = velocity_at(roll, row, start, next + row, first[row + 1], latest[row]);
+            uint32_t words[WORDS];
+            if (is_dark(lit))
+                continue;
+            load(lit, words);
+            latest[row] = velocity_at(roll, row, start, next + row, stop[row + 1], latest[row]);
+            /* The next window may begin before this one's last onset: what lies ahead is looked at without going on. */
             int64_t ahead = next[row];
             uint8_t velocity = latest[row];
-            for (int byte = 0; byte < PACKED; byte++) {
-                unsigned bits = begins(lit[byte], byte ? lit[byte - 1] : 0);
-                for (int bit = 0; bits; bit++, bits = bits << 1 & 0xFF) {
-                    if (!(bits & 0x80))
-                        continue;
-                    velocity = velocity_at(roll, row, start + 8 * byte + bit, &ahead, first[row + 1], velocity);
+            for (int word = 0; word < WORDS; word++) {
+                for (uint32_t first = begins(words, word); first;) {
+                    int64_t step = start + word * WORD + take_first(&first);
+                    velocity = velocity_at(roll, row, step, &ahead, stop[row + 1], velocity);
                     if (written == count)
                         return REFUSED;
                     values[written++] = velocity;

@@ -230,9 +230,10 @@ def _decode(code: Bytes, found: _Found, most_notes: int) -> Events:
 def _tempos(code: Bytes, lead: Integers, tick: Integers) -> tuple[Integers, Integers]:
     """Ticks and tempos, in microseconds a quarter note, of the meta events with their status at `lead`."""
     said = np.flatnonzero((code[lead + 1] == _TEMPO) & (code[lead + 2] == 3))
-    content = code[lead[said, None] + (3, 4, 5)].astype(np.int64)
-    tempo = content @ (1 << 16, 1 << 8, 1)
-    return tick[said[tempo > 0]], tempo[tempo > 0]
+    high, middle, low = (code[lead[said] + place].astype(np.int64) for place in (3, 4, 5))
+    tempo = high << 16 | middle << 8 | low
+    can_be = tempo > 0
+    return tick[said[can_be]], tempo[can_be]
 
 
 def _metres(code: Bytes, lead: Integers, tick: Integers) -> tuple[Integers, Bytes]:
