@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -16,9 +17,21 @@ def test_overrides_replace_single_options() -> None:
     assert codec_options("thesis", {}) == PRESETS["thesis"]
 
 
-@pytest.mark.parametrize("options", PRESETS.values())
+CHOOSY = codec_options("piano", {"hop": 24, "metres": ["3/4", "255/128"], "least_notes": 8, "velocity": True})
+
+
+@pytest.mark.parametrize("options", [*PRESETS.values(), CHOOSY])
 def test_json_and_back(options: CodecOptions) -> None:
-    assert CodecOptions.from_json(options.to_json()) == options
+    values = options.to_json()
+    assert json.loads(json.dumps(values)) == values
+    assert CodecOptions.from_json(values) == options
+
+
+def test_what_was_recorded_before_windows_could_be_chosen_reads_with_the_defaults() -> None:
+    values = PRESETS["thesis"].to_json()
+    for field in ("hop", "metres", "least_notes", "velocity"):
+        del values[field]
+    assert CodecOptions.from_json(values) == PRESETS["thesis"]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +49,21 @@ def test_json_and_back(options: CodecOptions) -> None:
         ("partial", ["pad"]),
         ("percussion", 1),
         ("percussion", "no"),
+        ("hop", 11),
+        ("hop", 97),
+        ("hop", 24.0),
+        ("metres", "4/4"),
+        ("metres", ("4/4", "4/4")),
+        ("metres", ("0/4",)),
+        ("metres", ("256/4",)),
+        ("metres", ("4/3",)),
+        ("metres", ("4/4 ",)),
+        ("metres", (44,)),
+        ("metres", None),
+        ("least_notes", -1),
+        ("least_notes", 1001),
+        ("least_notes", True),
+        ("velocity", 1),
         ("colour", "red"),
     ],
 )
@@ -54,6 +82,12 @@ def test_the_message_says_what_is_possible() -> None:
         codec_options("piano", {"lowest_pitch": 40})
     with pytest.raises(BadOption, match=r"^preset: 'jazz' is not one of piano, thesis$"):
         codec_options("jazz", {})
+    with pytest.raises(BadOption, match=r"^metres: '4/3' is not a time signature such as 4/4: 1 to 255, a power of 2$"):
+        codec_options("piano", {"metres": ["3/4", "4/3"]})
+    with pytest.raises(BadOption, match=r"^metres: 4/4, 3/4, 4/4 names one time signature twice$"):
+        codec_options("piano", {"metres": ["4/4", "3/4", "4/4"]})
+    with pytest.raises(BadOption, match=r"^hop: 8 is not one of 12 to 96$"):
+        codec_options("piano", {"hop": 8})
     with pytest.raises(BadOption, match=r"^tempo: no such codec option; there are rounding, "):
         codec_options("piano", {"tempo": 120})
 

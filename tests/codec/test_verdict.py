@@ -13,7 +13,7 @@ from pianola.codec.options import PRESETS, CodecOptions, codec_options
 from pianola.codec.unreadable import CODES
 from pianola.codec.verdict import VERDICT_CODES, Verdict, judge
 
-from .music import END, midi, off, on
+from .music import END, metre, midi, off, on
 
 PIANO = PRESETS["piano"]
 DROP = codec_options("piano", {"partial": "drop"})
@@ -80,6 +80,32 @@ def test_a_file_without_a_drawn_note(data: bytes, options: CodecOptions, code: s
     offset = data.index(at) if at else len(data)
     assert (verdict.code, verdict.offset, verdict.reason) == (code, offset, reason)
     assert (verdict.accepted, verdict.windows, verdict.notes, len(windows)) == (False, 0, 0, 0)
+
+
+WALTZ = codec_options("piano", {"metres": ["3/4"]})
+BUSY = codec_options("piano", {"least_notes": 3, "velocity": True})
+
+
+def test_a_file_of_which_the_filters_keep_nothing() -> None:
+    data = midi([metre(0, 3, 2), on(0, 60), off(96, 60), metre(0, 4, 2), on(0, 62), off(9, 62), on(0, 64), off(9, 64)])
+    verdict, windows = judge(data, codec_options("piano", {"metres": ["3/4"], "least_notes": 2}))
+    assert (verdict.code, verdict.offset) == ("all_filtered", data.index(on(0, 60)))
+    assert verdict.left_out == {"filtered": 3, "other_metre": 1, "few_notes": 1}
+    assert verdict.reason == (
+        "No note begins in a window that these options keep; left out: "
+        "1 not wholly in one of the time signatures asked for, 1 with fewer notes than asked for."
+    )
+    assert len(windows) == 0
+    verdict, windows = judge(data, WALTZ)
+    assert (verdict.code, verdict.windows, verdict.notes) == (None, 1, 1)
+    assert verdict.left_out == {"filtered": 2, "other_metre": 1}
+    assert windows.metre.tolist() == [[3, 4]]
+
+
+def test_a_refused_file_has_no_velocities_where_they_are_asked_for() -> None:
+    _, windows = judge(b"", BUSY)
+    assert windows.velocity is not None
+    assert (windows.velocity.values.shape, windows.velocity.ends.shape) == ((0,), (0,))
 
 
 def test_json() -> None:
