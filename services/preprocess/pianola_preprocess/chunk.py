@@ -58,7 +58,8 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
     try:
         if work.codec != CODEC_REVISION:
             raise OtherCodec(work.codec)
-        with Heartbeat(records, dataset_id, work.build, number) as heartbeat:
+        build = work.build
+        with Heartbeat(records, lambda now: builds.heartbeat(now, dataset_id, build, number)) as heartbeat:
             result = _ChunkBuild(store, reader, work, known).run(heartbeat)
         with records.write() as session:
             last = builds.finish_chunk(session, dataset_id, number, result)

@@ -47,7 +47,9 @@ def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_i
     if dataset is None:
         _log.info("commit_dropped", dataset=dataset_id)
         return
-    with Heartbeat(records, dataset_id, dataset.builds) as heartbeat, spool.workspace(dataset_id) as folder:
+    build = dataset.builds
+    beat = Heartbeat(records, lambda now: builds.heartbeat(now, dataset_id, build))
+    with beat as heartbeat, spool.workspace(dataset_id) as folder:
         commit = _Commit(records, store, dataset, folder)
         if not commit.stored.shards:
             fail_build(records, dataset_id, _empty(commit.stored.files))

@@ -1,14 +1,16 @@
 """A word from a worker to the records while it is at work, however long one file or one answer takes."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from pianola.records import Records, builds
-from pianola.records.errors import DatasetClosed, NotFound
+from pianola.records import Records
+from pianola.records.errors import DatasetClosed, NotFound, StaleAttempt
 
 SECONDS: Final = 5.0
 """A quarter of a chunk's lease."""
@@ -17,13 +19,13 @@ _log = structlog.get_logger("heartbeat")
 
 
 class Heartbeat:
-    """Within its block the records hear every few seconds that the chunk, or without one the commit, is at work."""
+    """Within its block `beat` is called every `seconds`, in a transaction: somebody is at work on what it names."""
 
-    def __init__(self, records: Records, dataset_id: str, build: int, number: int | None = None) -> None:
-        self._records, self._of = records, (dataset_id, build, number)
+    def __init__(self, records: Records, beat: Callable[[Session], None], seconds: float = SECONDS) -> None:
+        self._records, self._say, self._seconds = records, beat, seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        self._ended: DatasetClosed | NotFound | None = None
+        self._ended: DatasetClosed | NotFound | StaleAttempt | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -34,16 +36,19 @@ class Heartbeat:
         self._stop.set()
 
     def check(self) -> None:
-        """Raise DatasetClosed or NotFound where the build was ended meanwhile: what is done now is for nobody."""
+        """Raise what `beat` raised where the work was ended or taken over meanwhile: what is done now is for nobody.
+
+        That is DatasetClosed, NotFound or StaleAttempt.
+        """
         if self._ended is not None:
             raise self._ended
 
     def _beat(self) -> None:
-        while not self._stop.wait(SECONDS):
+        while not self._stop.wait(self._seconds):
             try:
                 with self._records.write() as session:
-                    builds.heartbeat(session, *self._of)
-            except (DatasetClosed, NotFound) as ended:
+                    self._say(session)
+            except (DatasetClosed, NotFound, StaleAttempt) as ended:
                 self._ended = ended
                 return
             except DBAPIError as error:
