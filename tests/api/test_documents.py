@@ -32,6 +32,17 @@ def test_shapes_have_one_name_each(document: dict[str, Any]) -> None:
     assert schemas["RunPage"]["properties"]["items"]["items"] == {"$ref": "#/components/schemas/Run"}
 
 
+def test_its_examples_are_requests_that_are_taken(api: Api, document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for example in schemas["NewDataset"]["examples"]:
+        api.post("/v1/datasets", json=example)
+    for example in schemas["NewImport"]["examples"]:
+        api.post("/v1/datasets/bach/imports", 202, json=example)
+    table = document["paths"]["/v1/datasets/{dataset}/labels"]["put"]["requestBody"]["content"]["text/csv"]["example"]
+    labelled = api.client.put("/v1/datasets/bach/labels", data=table, content_type="text/csv")
+    assert labelled.json["fields"] == ["composer", "genre"]
+
+
 def test_the_documentation_asks_no_other_host(api: Api) -> None:
     page = api.client.get("/docs")
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]

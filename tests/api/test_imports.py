@@ -101,6 +101,7 @@ def test_a_source_that_is_not_whole_is_refused_by_field(api: Api, source: dict[s
         (URL | {"url": "http://127.0.0.1/a.zip"}, "url", "not a public address"),
         (URL | {"url": "http://10.1.2.3:8080/a.zip"}, "url", "not a public address"),
         (URL | {"url": "http://169.254.169.254/latest"}, "url", "not a public address"),
+        (URL | {"url": "http://224.0.0.1/a.zip"}, "url", "not a public address"),
         (URL | {"url": "http://[::1]/a.zip"}, "url", "not a public address"),
         (URL | {"url": "http://[::ffff:127.0.0.1]/a.zip"}, "url", "not a public address"),
     ],

@@ -21,6 +21,7 @@ from servers import end_with_parent
 
 from pianola.problems import Problem
 from pianola.settings import ApiSettings
+from pianola_api.datasets import LABEL_BYTES
 
 from .conftest import ROOT
 
@@ -260,8 +261,10 @@ def announce(port: int, path: str, size: int) -> tuple[int, Any]:
 def test_what_is_too_large_is_refused_before_it_is_sent(port: int) -> None:
     limit = int(ApiSettings.model_fields["max_upload_bytes"].default)
     assert f"{limit // 2**30} GiB" in CONF.read_text()
-    for path, size in {"/v1/datasets/bach/files": limit + 1, "/v1/runs": 2**20 + 1}.items():
-        status, told = announce(port, path, size)
+    assert f"{LABEL_BYTES // 2**20} MiB for its labels" in CONF.read_text()
+    sizes = {"/v1/datasets/bach/files": limit, "/v1/datasets/bach/labels": LABEL_BYTES, "/v1/runs": 2**20}
+    for path, size in sizes.items():
+        status, told = announce(port, path, size + 1)
         assert (status, told["status"], told["code"]) == (413, 413, "content-too-large")
 
 

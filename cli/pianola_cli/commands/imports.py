@@ -110,8 +110,12 @@ def _finished(client: Client, name: str, started: Import, quiet: bool) -> Import
     """The import once it has succeeded, its progress shown meanwhile. Raises ImportFailed."""
     from pianola_cli.progress import ImportProgress
 
-    with ImportProgress(name, quiet) as bar:
-        ended = client.wait_for_import(started.dataset_id, started.id, told=bar.show)
+    try:
+        with ImportProgress(name, quiet) as bar:
+            ended = client.wait_for_import(started.dataset_id, started.id, told=bar.show)
+    except KeyboardInterrupt:
+        click.echo(f"\n{started.id} goes on by itself", err=True)
+        raise
     if ended.state != "succeeded":
         raise ImportFailed(ended.id, ended.error)
     return ended

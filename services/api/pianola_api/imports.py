@@ -104,8 +104,8 @@ def _check_address(url: str) -> None:
     if parts.username is not None:
         raise BadSource("url", "the address holds a user name: everyone who may read this dataset would see it")
     try:
-        public = ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
         return  # a name, which only the worker looks up
-    if not public and not here().settings.import_private:
+    if (address.is_multicast or not address.is_global) and not here().settings.import_private:
         raise BadSource("url", f"{host} is not a public address: files are not fetched from inside the network")

@@ -18,7 +18,7 @@ class HeldOutAlready(ValueError):
     """A run that chooses what is held out, on a dataset that has chosen already."""
 
     def __init__(self, dataset: str, share: float) -> None:
-        message = f"dataset {dataset!r} holds out {share:g} of its files itself, the same for every run: leave the option out"
+        message = f"dataset {dataset!r} holds out {share:g} of its files itself, for every run: leave this out"
         super().__init__(f"held_out: {message}")
         self.errors = [{"field": "held_out", "message": message}]
 
