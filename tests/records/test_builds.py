@@ -137,9 +137,9 @@ def test_a_plan_is_made_once(records: Records) -> None:
 
 def test_an_empty_dataset_is_not_built(records: Records) -> None:
     dataset_id = new_dataset(records, [])
-    with records.write() as session, pytest.raises(DatasetClosed, match="add MIDI files"):
+    with pytest.raises(DatasetClosed, match="add MIDI files"), records.write() as session:
         builds.start_build(session, dataset_id)
-    with records.write() as session, pytest.raises(NotFound, match="'nothing'"):
+    with pytest.raises(NotFound, match="'nothing'"), records.write() as session:
         builds.start_build(session, "nothing")
 
 
@@ -147,7 +147,7 @@ def test_a_dataset_that_takes_an_import_is_not_built(records: Records) -> None:
     dataset_id = new_dataset(records, [new_file("a.mid")])
     with records.write() as session:
         import_id = imports.create(session, dataset_id, {"kind": "url"}).id
-    with records.write() as session, pytest.raises(DatasetClosed, match="wait for the import"):
+    with pytest.raises(DatasetClosed, match="wait for the import"), records.write() as session:
         builds.start_build(session, dataset_id)
     with records.write() as session:
         claimed = imports.claim(session, import_id, 60)
@@ -267,19 +267,19 @@ def test_what_an_older_build_brings_is_refused(records: Records) -> None:
     ]
     for _ in range(2):
         for call in late:
-            with records.write() as session, pytest.raises(DatasetClosed, match="was ended"):
+            with pytest.raises(DatasetClosed, match="was ended"), records.write() as session:
                 call(session)
         planned(records, dataset_id)
     assert [file.verdict for file in report(records, dataset_id)] == [None, None]
     finish(records, dataset_id)
-    with records.write() as session, pytest.raises(DatasetClosed, match="was ended"):
+    with pytest.raises(DatasetClosed, match="was ended"), records.write() as session:
         late[-1](session)
 
 
 def test_a_commit_waits_for_every_chunk(records: Records) -> None:
     dataset_id = new_dataset(records, [new_file("a.mid")])
     planned(records, dataset_id)
-    with records.write() as session, pytest.raises(DatasetClosed, match="is building"):
+    with pytest.raises(DatasetClosed, match="is building"), records.write() as session:
         builds.commit_build(session, dataset_id, Committed(1, "early", "key", 1))
     assert row(records, dataset_id).digest is None
 

@@ -24,7 +24,7 @@ def test_files_are_added_once_and_never_replaced(records: Records) -> None:
         again = [new_file("a.mid"), new_file("c.mid"), new_file("c.mid")]
         assert datasets.add_files(session, dataset_id, again) == datasets.Added(added=1, unchanged=2)
     for conflict in ([new_file("a.mid", "other")], [new_file("d.mid"), new_file("d.mid", "other")]):
-        with records.write() as session, pytest.raises(FileConflict, match=r"[ad]\.mid"):
+        with pytest.raises(FileConflict, match=r"[ad]\.mid"), records.write() as session:
             datasets.add_files(session, dataset_id, conflict)
     with records.read() as session:
         assert datasets.get(session, "songs").files == 3
@@ -42,13 +42,13 @@ def test_files_are_streamed_in_batches(records: Records) -> None:
 
 def test_a_built_dataset_is_closed(records: Records) -> None:
     dataset_id = built_dataset(records, "closed")
-    with records.write() as session, pytest.raises(DatasetClosed, match="is built"):
+    with pytest.raises(DatasetClosed, match="is built"), records.write() as session:
         datasets.add_files(session, dataset_id, [new_file("x.mid")])
-    with records.write() as session, pytest.raises(DatasetClosed, match="next version"):
+    with pytest.raises(DatasetClosed, match="next version"), records.write() as session:
         datasets.set_labels(session, dataset_id, {"a.mid": {"genre": "march"}})
-    with records.write() as session, pytest.raises(DatasetClosed, match="never changes"):
+    with pytest.raises(DatasetClosed, match="never changes"), records.write() as session:
         builds.start_build(session, dataset_id)
-    with records.write() as session, pytest.raises(NameTaken, match="closed"):
+    with pytest.raises(NameTaken, match="closed"), records.write() as session:
         datasets.create(session, "closed", "piano", OPTIONS)
 
 
@@ -94,7 +94,7 @@ def test_the_newest_version_is_used_until_it_is_built(records: Records) -> None:
         assert datasets.new_version(session, first).id == second
         assert datasets.new_version(session, second).id == second
     planned(records, second)
-    with records.write() as session, pytest.raises(DatasetClosed, match="wait for its build"):
+    with pytest.raises(DatasetClosed, match="wait for its build"), records.write() as session:
         datasets.new_version(session, first)
     with records.write() as session:
         builds.fail_build(session, second, "for the test")
@@ -136,7 +136,7 @@ def test_a_version_replaces_what_it_inherited_once(records: Records) -> None:
         assert datasets.add_files(session, version, batch) == datasets.Added(added=1, unchanged=1, replaced=1)
         assert datasets.add_files(session, version, batch) == datasets.Added(unchanged=3)
     for conflict in (new_file("a.mid", "best"), new_file("c.mid", "other")):
-        with records.write() as session, pytest.raises(FileConflict):
+        with pytest.raises(FileConflict), records.write() as session:
             datasets.add_files(session, version, [conflict])
     with records.read() as session:
         assert datasets.get(session, version).files == 3
@@ -218,7 +218,7 @@ def test_the_order_of_names_is_no_languages(postgres_url: str) -> None:
 def test_a_dataset_in_building_takes_no_files(records: Records) -> None:
     dataset_id = new_dataset(records, [new_file("a.mid")])
     planned(records, dataset_id)
-    with records.write() as session, pytest.raises(DatasetClosed, match="is building"):
+    with pytest.raises(DatasetClosed, match="is building"), records.write() as session:
         datasets.add_files(session, dataset_id, [new_file("b.mid")])
     finish(records, dataset_id)
     with records.read() as session:

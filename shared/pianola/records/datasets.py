@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from pianola.records import events
 from pianola.records.clock import database_now
 from pianola.records.errors import DatasetClosed, FileConflict, NameTaken, NotFound
 from pianola.records.ids import new_id
+from pianola.records.open import plan_for_values
 from pianola.records.paging import Page, page
 from pianola.records.states import DatasetState
 from pianola.records.tables import FILES, Dataset, DatasetFile, Json
@@ -164,9 +166,10 @@ def set_labels(session: Session, dataset_id: str, labels: Mapping[str, Mapping[s
     unless the dataset is open or failed.
     """
     lock(session, dataset_id, MENDABLE, "labels are part of a dataset: give them to its next version")
+    plan_for_values(session)
     labelled, unknown = 0, list[str]()
     for batch in _batches(labels):
-        held = dict(session.execute(_named(dataset_id, batch, DatasetFile.labels)).all())
+        held = dict(session.execute(_named(dataset_id, batch, FILES.c.labels)).all())
         rows = [{"of": name, "to": {**held[name], **labels[name]}} for name in batch if name in held]
         unknown += [name for name in batch if name not in held][: _UNKNOWN_SHOWN - len(unknown)]
         labelled += len(rows)
@@ -223,29 +226,32 @@ def _inherit_files(session: Session, parent: Dataset, version: Dataset) -> None:
 def _add_batch(
     session: Session, dataset: Dataset, fields: tuple[str, ...], batch: Sequence[NewFile], total: Added
 ) -> None:
-    names = [file.name for file in batch]
-    held = dict(session.execute(_named(dataset.id, names, DatasetFile.sha256)).all())
+    rows = [{"dataset_id": dataset.id, **vars(file), "labels": folder_labels(file.name, fields)} for file in batch]
+    insert_into = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert_into(FILES).on_conflict_do_nothing()
+    added = session.connection().execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+    replaced = 0 if added == len(batch) else _replace(session, dataset, batch)
+    total.added += added
+    total.replaced += replaced
+    total.unchanged += len(batch) - added - replaced
+
+
+def _replace(session: Session, dataset: Dataset, files: Sequence[NewFile]) -> int:
+    """Give those files their content whose names hold inherited ones. Returns their number, raises FileConflict."""
+    plan_for_values(session)
+    names = [file.name for file in files]
+    held = dict(session.execute(_named(dataset.id, names, FILES.c.sha256)).all())
     inherited: dict[str, str] = {}
-    if dataset.parent_id is not None and any(held.get(file.name, file.sha256) != file.sha256 for file in batch):
-        inherited = dict(session.execute(_named(dataset.parent_id, names, DatasetFile.sha256)).all())
-    rows: list[dict[str, Any]] = []
+    if dataset.parent_id is not None and any(held[file.name] != file.sha256 for file in files):
+        inherited = dict(session.execute(_named(dataset.parent_id, names, FILES.c.sha256)).all())
     replaced: list[dict[str, Any]] = []
-    for file in batch:
-        there = held.setdefault(file.name, "")
-        if there == file.sha256:
-            total.unchanged += 1
+    for file in files:
+        if held[file.name] == file.sha256:
             continue
-        if not there:
-            labels = folder_labels(file.name, fields)
-            rows.append({"dataset_id": dataset.id, **vars(file), "labels": labels})
-        elif there == inherited.get(file.name):
-            replaced.append({"of": file.name, "to": file.sha256, "bytes": file.size})
-        else:
+        if held[file.name] != inherited.get(file.name):
             raise FileConflict(file.name)
+        replaced.append({"of": file.name, "to": file.sha256, "bytes": file.size})
         held[file.name] = file.sha256
-    total.added, total.replaced = total.added + len(rows), total.replaced + len(replaced)
-    if rows:
-        session.execute(insert(FILES), rows)
     if replaced:
         session.connection().execute(
             update(FILES)
@@ -253,10 +259,11 @@ def _add_batch(
             .values(sha256=bindparam("to"), size=bindparam("bytes")),
             replaced,
         )
+    return len(replaced)
 
 
 def _named(dataset_id: str, names: Sequence[str], column: Any) -> Any:
-    return select(DatasetFile.name, column).where(DatasetFile.dataset_id == dataset_id, DatasetFile.name.in_(names))
+    return select(FILES.c.name, column).where(FILES.c.dataset_id == dataset_id, FILES.c.name.in_(names))
 
 
 def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:

@@ -51,6 +51,21 @@ class Records:
         self.engine.dispose(close=False)
 
 
+def set_local(session: Session, setting: str, value: str) -> None:
+    """Set a setting of PostgreSQL's planner until the transaction ends; SQLite has none and does without."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT set_config(:setting, :value, true)"), {"setting": setting, "value": value})
+
+
+def plan_for_values(session: Session) -> None:
+    """Have the statements of this transaction planned for the values they bring.
+
+    PostgreSQL keeps the plan of a statement it has seen some times. One for a thousand names, kept from when the table
+    was small, reads the whole table for each of them.
+    """
+    set_local(session, "plan_cache_mode", "force_custom_plan")
+
+
 def open_records(url: str) -> Records:
     """The records at `url`, for example sqlite:////home/me/pianola.sqlite or postgresql://user:secret@host/pianola."""
     return Records(url)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from pianola.dataset.holdout import is_held_out, rank
 from pianola.dataset.labels import Vocabulary, vocabulary
 from pianola.dataset.options import DatasetOptions
+from pianola.records.open import set_local
 from pianola.records.tables import FILES, Chunk, Dataset, Json
 
 CHUNK_FILES: Final = 1024
@@ -68,6 +69,8 @@ def _labels(session: Session, dataset_id: str) -> Iterator[Json]:
 
 def _order(session: Session, dataset_id: str) -> None:
     """Positions 0, 1, 2 ... in the order of names by code points; nothing is left of an earlier build."""
+    # Files that were added just now are in no statistics: PostgreSQL would expect one row, and compare all with all.
+    set_local(session, "enable_nestloop", "off")
     place = func.row_number().over(order_by=FILES.c.name)
     ordered = select(FILES.c.name, place.label("place")).where(FILES.c.dataset_id == dataset_id).subquery()
     session.execute(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from pianola.records.open import plan_for_values
 from pianola.records.tables import FILES, Json
 
 
@@ -47,6 +48,7 @@ def write_verdicts(session: Session, dataset_id: str, verdicts: Sequence[FileVer
 
 def find_verdicts(session: Session, dataset_id: str, sha256s: Sequence[str]) -> dict[str, FileVerdict]:
     """The verdicts on these contents, by sha256; none of a file that the reader gave up on: that one is tried again."""
+    plan_for_values(session)
     rows = session.execute(
         select(FILES.c.sha256, FILES.c.verdict, FILES.c.position, *(FILES.c[name] for name in _COLUMNS))
         .where(FILES.c.dataset_id == dataset_id, FILES.c.sha256.in_(sha256s), FILES.c.verdict.is_not(None))
