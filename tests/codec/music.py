@@ -32,6 +32,11 @@ def off(delta: int, pitch: int, channel: int = 0) -> bytes:
     return number(delta) + bytes((0x80 | channel, pitch, 0))
 
 
+def wait(delta: int) -> bytes:
+    """An event that says nothing, after some time."""
+    return number(delta) + b"\xff\x01\x00"
+
+
 def tempo(delta: int, microseconds: int) -> bytes:
     """Microseconds in a quarter note."""
     return number(delta) + b"\xff\x51\x03" + microseconds.to_bytes(3, "big")
