@@ -181,8 +181,9 @@ def _histogram(values: Integers, bars: int) -> Integers:
 
 
 def _metres(metre: Bytes) -> dict[str, int]:
-    found, windows = np.unique(metre, axis=0, return_counts=True)
-    return {f"{upper}/{lower}": int(number) for (upper, lower), number in zip(found, windows, strict=True)}
+    found, windows = np.unique(metre[:, 0].astype(np.int64) << 8 | metre[:, 1], return_counts=True)
+    pairs = zip(found.tolist(), windows.tolist(), strict=True)
+    return {f"{both >> 8}/{both & 0xFF}": number for both, number in pairs}
 
 
 def _by_number(labels: npt.NDArray[np.int16]) -> dict[int, int]:
