@@ -2,15 +2,18 @@
 
 import io
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from servers import wait_for
 
 from pianola.codec.options import PRESETS, codec_options
 from pianola.codec.verdict import judge
+from pianola.dataset import shards
 from pianola.dataset.holdout import rank
 from pianola.dataset.report import read_page
 from pianola.objects import ObjectMissing
@@ -20,6 +23,7 @@ from pianola.records.errors import DatasetClosed
 from pianola_preprocess import chunk
 from pianola_preprocess.chunk import OtherCodec, build_chunk
 from pianola_preprocess.fetching import FileLost
+from pianola_preprocess.heartbeat import Heartbeat
 from pianola_preprocess.reading.reader import Reader
 
 from .building import Workshop
@@ -36,10 +40,10 @@ def test_the_shards_hold_every_window_in_the_order_of_the_names(workshop: Worksh
     dataset_id = workshop.upload("songs", {name: music[name] for name in reversed(music)}, velocity=True)
     dataset = workshop.build(dataset_id)
     assert dataset.state == "built"
-    shards = workshop.shards(dataset_id)
+    held = workshop.shards(dataset_id)
     for position, name in enumerate(sorted(music)):
         _, expected = judge(music[name], options)
-        (shard,) = (shard for shard in shards if position in shard.file)
+        (shard,) = (shard for shard in held if position in shard.file)
         found = shard.rows(shard.file == position).as_windows()
         assert len(found) == len(expected) > 0
         for field in ("lit", "start", "tempo", "metre"):
@@ -48,11 +52,11 @@ def test_the_shards_hold_every_window_in_the_order_of_the_names(workshop: Worksh
         assert expected.velocity is not None
         assert np.array_equal(found.velocity.values, expected.velocity.values)
         assert np.array_equal(found.velocity.ends, expected.velocity.ends)
-    assert dataset.windows == sum(len(shard) for shard in shards) == workshop.manifest(dataset_id).windows
+    assert dataset.windows == sum(len(shard) for shard in held) == workshop.manifest(dataset_id).windows
     for file in workshop.files(dataset_id):
         assert file.shard is not None
         assert file.row is not None
-        (shard,) = (shard for shard in shards if file.position in shard.file)
+        (shard,) = (shard for shard in held if file.position in shard.file)
         assert shard.file[file.row] == file.position
 
 
@@ -175,6 +179,53 @@ def test_a_worker_with_another_codec_builds_nothing(
     monkeypatch.setattr(chunk, "CODEC_REVISION", 999)
     with pytest.raises(OtherCodec, match="this worker has 999: run the same release"):
         build_chunk(workshop.records, workshop.store, reader, dataset_id, 0)
+
+
+def test_a_heartbeat_keeps_the_chunk_and_hears_when_its_build_has_ended(
+    workshop: Workshop, music: dict[str, bytes]
+) -> None:
+    dataset_id = workshop.upload("songs", music)
+    workshop.start(dataset_id)
+    with workshop.records.write() as session:
+        work = builds.begin_chunk(session, dataset_id, 0)
+    assert work is not None
+    workshop.let_pass(dataset_id, 60)
+    former = workshop.chunks(dataset_id)[0].lease_until
+    with Heartbeat(
+        workshop.records, lambda session: builds.heartbeat(session, dataset_id, work.build, 0), seconds=0.02
+    ) as heartbeat:
+        wait_for(lambda: workshop.chunks(dataset_id)[0].lease_until != former, 10, "a heartbeat")
+        heartbeat.check()
+        with workshop.records.write() as session:
+            builds.fail_build(session, dataset_id, "for the test")
+
+        def ended() -> bool:
+            try:
+                heartbeat.check()
+            except DatasetClosed:
+                return True
+            return False
+
+        wait_for(ended, 10, "the next heartbeat")
+
+
+def test_memory_does_not_grow_with_the_chunk(
+    workshop: Workshop, music: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, reader: Reader
+) -> None:
+    """Twenty times the files in one chunk, in shards of 64 KiB: held are its files, one shard and the report."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 2**16)
+    few = workshop.upload("few", music)
+    many = workshop.upload("many", {f"{copy:02} {name}": data for copy in range(20) for name, data in music.items()})
+    peaks = []
+    for dataset_id in (few, many):
+        assert workshop.start(dataset_id) == [0]
+        tracemalloc.start()
+        build_chunk(workshop.records, workshop.store, reader, dataset_id, 0)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    files = sum(map(len, music.values())) * 20
+    stored = sum(len(workshop.store.get(key)) for key in workshop.store.keys(f"datasets/{many}/shards/"))
+    assert peaks[1] < peaks[0] + files + stored / 2
 
 
 def test_what_does_not_exist_or_has_ended_is_dropped(

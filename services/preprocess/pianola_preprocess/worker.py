@@ -70,9 +70,9 @@ def create_worker(settings: PreprocessSettings, spool: Spool) -> Celery:
         # A chunk takes 0.2 to 5 s, 50 of them 10 s at least: a fork of 20 ms costs nothing and gives all memory back.
         worker_max_tasks_per_child=50,
         # A stop waits 5 s for chunks under way. A chunk is 1,024 files and 3 MiB at most: 0.6 s to fetch at 5 ms a file
-        # and 8 at a time (2.6 s at 20 ms), 1.5 s to read and pack, 0.3 s to record. What is left goes back to the queue,
-        # an import too. With 2 s for closing that is within the 9 s of `pianola up` and the 10 s of a container. Needs
-        # REMAP_SIGTERM=SIGQUIT.
+        # and 8 at a time (2.6 s at 20 ms), 1.5 s to read and pack, 0.3 s to record. What is left goes back to the
+        # queue, an import too. With 2 s for closing that is within the 9 s of `pianola up` and the 10 s of a
+        # container. Needs REMAP_SIGTERM=SIGQUIT.
         worker_soft_shutdown_timeout=5,
         # Logs go to standard error by themselves.
         worker_redirect_stdouts=False,
