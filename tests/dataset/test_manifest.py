@@ -16,7 +16,7 @@ from pianola.dataset.manifest import (
     read_manifest,
 )
 from pianola.dataset.options import dataset_options
-from pianola.dataset.report import BadPage, FileReport, PageEntry, page_bytes, page_entry, read_page
+from pianola.dataset.report import BadPage, FileReport, PageEntry, page_bytes, read_page
 from pianola.dataset.shards import ShardEntry
 
 
@@ -153,9 +153,12 @@ def test_a_page_of_the_report_and_back() -> None:
     data = page_bytes(lines())
     assert read_page(data) == lines()
     assert json.loads(data)[1]["code"] == "empty_file"
-    entry = page_entry(data, 7, 8)
-    assert entry == PageEntry(hashlib.sha256(data).hexdigest(), 7, 8)
-    assert entry.key == f"report/{entry.sha256}.json"
+
+
+def test_a_pages_entry_and_back() -> None:
+    entry = PageEntry("a" * 64, 7, 8)
+    assert PageEntry.from_json(entry.to_json()) == entry
+    assert entry.key == f"report/{'a' * 64}.json"
 
 
 @pytest.mark.parametrize("data", [b"", b"{}x", b"[1]", b"[{}]", b"3"])

@@ -70,7 +70,7 @@ def read_label_csv(text: str) -> dict[str, dict[str, str]]:
             for field, value in labels_of_file.items():
                 values[field].add(value)
                 if len(values[field]) > MOST_VALUES:
-                    raise too_many_values(field, line)
+                    raise _too_many_values(field, line)
             labels[name], lines[name] = labels_of_file, line
     except csv.Error as error:
         raise BadLabels(f"this is not a table with commas between its columns: {error}", reader.line_num) from error
@@ -87,9 +87,9 @@ def vocabulary(labels: Iterable[Mapping[str, str]]) -> Vocabulary:
             found = values.setdefault(field, set())
             found.add(value)
             if len(found) > MOST_VALUES:
-                raise too_many_values(field)
+                raise _too_many_values(field)
             if len(values) > MOST_FIELDS:
-                raise too_many_fields(len(values))
+                raise _too_many_fields(len(values))
     return {field: tuple(sorted(values[field])) for field in sorted(values)}
 
 
@@ -99,18 +99,6 @@ def label_numbers(labels: Mapping[str, str], known: Mapping[str, tuple[str, ...]
     Raises BadLabels for a value that the vocabulary does not have.
     """
     return tuple(_number(field, labels.get(field), known[field]) for field in sorted(known))
-
-
-def too_many_values(field: str, line: int | None = None) -> BadLabels:
-    """What to raise where a field has more than MOST_VALUES values."""
-    return BadLabels(
-        f"{field!r} has more than {MOST_VALUES:,} different values: a label names a group of files, not each one", line
-    )
-
-
-def too_many_fields(found: int, line: int | None = None) -> BadLabels:
-    """What to raise where there are more than MOST_FIELDS fields."""
-    return BadLabels(f"{found} fields of labels are more than {MOST_FIELDS}", line)
 
 
 def _columns(cells: list[str], line: int) -> list[str]:
@@ -126,7 +114,7 @@ def _columns(cells: list[str], line: int) -> list[str]:
     if len(names) == 1:
         raise BadLabels("beside 'file' there is no column: each other one is a field, such as composer", line)
     if len(names) - 1 > MOST_FIELDS:
-        raise too_many_fields(len(names) - 1, line)
+        raise _too_many_fields(len(names) - 1, line)
     return names
 
 
@@ -151,3 +139,13 @@ def _number(field: str, value: str | None, values: tuple[str, ...]) -> int:
     if place == len(values) or values[place] != value:
         raise BadLabels(f"{field!r} has no value {value!r} in this dataset's vocabulary")
     return place
+
+
+def _too_many_values(field: str, line: int | None = None) -> BadLabels:
+    return BadLabels(
+        f"{field!r} has more than {MOST_VALUES:,} different values: a label names a group of files, not each one", line
+    )
+
+
+def _too_many_fields(found: int, line: int | None = None) -> BadLabels:
+    return BadLabels(f"{found} fields of labels are more than {MOST_FIELDS}", line)

@@ -5,7 +5,6 @@ by their content, so the manifest stays small and the dataset's digest holds eve
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,11 +64,6 @@ def page_bytes(files: Sequence[FileReport]) -> bytes:
     """A page as canonical JSON: sorted names, no spaces, ASCII."""
     lines = [file.to_json() for file in files]
     return json.dumps(lines, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
-def page_entry(data: bytes, files_from: int, files_to: int) -> PageEntry:
-    """The entry of the page with these bytes."""
-    return PageEntry(hashlib.sha256(data).hexdigest(), files_from, files_to)
 
 
 def read_page(data: bytes) -> list[FileReport]:

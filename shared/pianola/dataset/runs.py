@@ -31,9 +31,6 @@ class Runs:
     begin: Integers
     length: Integers
 
-    def __len__(self) -> int:
-        return len(self.window)
-
 
 def find_runs(packed: Bytes) -> Runs:
     """The runs of packed windows uint8 [n, 96, 12]."""
