@@ -37,7 +37,8 @@ def main() -> None:
     given = arguments(
         __doc__ or "", files={"type": int, "help": "build this many files once and watch every process's memory"}
     )
-    paths = sorted({file for name in SETS for file in music(given.data, name)})
+    there = [name for name in SETS if (given.data / name).is_dir()]
+    paths = sorted({file for name in there or SETS[:1] for file in music(given.data, name)})
     real = originals([file.read_bytes() for file in paths])
     print(f"{len(real)} real files of {len(paths)}")
     with (
@@ -112,7 +113,9 @@ def describe_objects(workshop: Workshop, folder: str, manifest_key: str | None) 
     by_kind: dict[str, list[int]] = {}
     for path in root.rglob("*"):
         if path.is_file():
-            by_kind.setdefault(path.relative_to(root).parts[0], []).append(path.stat().st_size)
+            # Of what lies beside the folders the name without its digest.
+            name = path.relative_to(root).parts[0]
+            by_kind.setdefault(name.rpartition("-")[0] or name, []).append(path.stat().st_size)
     print(f"manifest: {len(manifest) / 1e3:.1f} kB, {len(shards)} shards")
     for name, sizes in sorted(by_kind.items()):
         total, largest = sum(sizes) / 1e6, max(sizes) / 1e6
