@@ -174,3 +174,10 @@ export function optionText(name, value) {
   if (Array.isArray(value)) return value.join(", ") || "none";
   return OPTIONS[name]?.choices?.[String(value)] ?? String(value);
 }
+
+/**
+ * Options as an address has them; the form for new datasets begins with them.
+ * @param {Record<string, unknown>} options
+ */
+export const optionQuery = (options) =>
+  Object.fromEntries(Object.entries(options).map(([name, value]) => [name, String(value)]));

@@ -194,16 +194,25 @@ export class ProgressBar {
  */
 export function picture(path, alt, signal) {
   const frame = h("span", { class: "picture-frame" });
-  const failed = () => put(frame, h("span", { class: "soft" }, `${alt}: the picture could not be shown.`));
-  if (key()) {
-    draw(path, alt, signal).then(
-      (canvas) => put(frame, canvas),
-      () => !signal.aborted && failed(),
-    );
-  } else {
-    put(frame, h("img", { class: "picture", alt, src: path, on: { error: failed } }));
-  }
+  loadPicture(path, alt, signal).then(
+    (shown) => put(frame, shown),
+    () => !signal.aborted && put(frame, h("span", { class: "soft" }, `${alt}: the picture could not be shown.`)),
+  );
   return frame;
+}
+
+/**
+ * A picture that has arrived, so its place is known. Fails when it does not come.
+ * @param {string} path
+ * @param {string} alt
+ * @param {AbortSignal} signal
+ * @returns {Promise<HTMLElement>}
+ */
+export async function loadPicture(path, alt, signal) {
+  if (key()) return draw(path, alt, signal);
+  const image = h("img", { class: "picture", alt, src: path });
+  await image.decode();
+  return image;
 }
 
 /**

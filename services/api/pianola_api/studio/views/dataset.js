@@ -90,13 +90,16 @@ class DatasetPage {
     /** @type {Dataset[]} newest first */
     this.all = [];
     this.drawn = "";
-    put(root, this.head, this.work, this.trouble, this.imports.element, this.data, this.versions, this.report);
+    this.root = root;
   }
 
   async start() {
     await this.loadVersions();
     this.draw();
     await Promise.all([this.imports.load(), this.drawData(), this.drawReport()]);
+    // All at once: nothing moves under the pointer while the rest arrives.
+    const parts = [this.head, this.work, this.trouble, this.imports.element, this.data, this.versions, this.report];
+    put(this.root, ...parts);
     if (this.dataset.state === "building") this.watch();
   }
 
@@ -187,7 +190,7 @@ class DatasetPage {
       put(this.data);
       return;
     }
-    put(this.data, await statisticsSection(dataset, signal), sheetSection(dataset, signal));
+    put(this.data, ...(await Promise.all([statisticsSection(dataset, signal), sheetSection(dataset, signal)])));
   }
 
   async drawReport() {

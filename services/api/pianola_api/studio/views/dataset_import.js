@@ -4,7 +4,8 @@ import { at, get, post } from "../api.js";
 import { announce, h, put, uid } from "../dom.js";
 import { plural, size } from "../format.js";
 import { Field, clearObjections, showObjections } from "../form.js";
-import { optionText, OPTIONS } from "../dataset_options.js";
+import { optionQuery, optionText, OPTIONS } from "../dataset_options.js";
+import { link } from "../router.js";
 import { background } from "../widgets.js";
 
 /**
@@ -32,19 +33,25 @@ function textField(name, label, help) {
 /** A link that leaves the page. @param {string} href @param {string} text */
 const outward = (href, text) => h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text);
 
-/** @param {Recipe} recipe */
-function about({ title, about: words, homepage, size: bytes, files, attribution, options }) {
-  const suited = Object.entries(options).filter(([name]) => name in OPTIONS);
+/**
+ * @param {Recipe} recipe
+ * @param {Dataset} dataset
+ */
+function about({ name: recipe, title, about: words, homepage, size: bytes, files, attribution, options }, dataset) {
+  const differs = (/** @type {[string, unknown]} */ [name, value]) =>
+    JSON.stringify(dataset.options[name]) !== JSON.stringify(value);
+  const suited = Object.entries(options).filter(differs);
   return [
     h("p", null, outward(homepage, title), `: ${words}. ${plural(files, "file")}, ${size(bytes)} to fetch.`),
     h("p", { class: "soft small" }, `${attribution}.`),
     suited.length > 0 &&
       h(
         "p",
-        { class: "soft small" },
-        "Options that suit it: ",
-        suited.map(([name, value]) => `${OPTIONS[name].label.toLowerCase()} ${optionText(name, value)}`).join(", "),
-        ".",
+        { class: "small" },
+        "This dataset has other options than suit the set: ",
+        suited.map(([name, value]) => `${OPTIONS[name].label.toLowerCase()}: ${optionText(name, value)}`).join("; "),
+        ". ",
+        h("a", { href: link(["new", "dataset"], { name: recipe, ...optionQuery(options) }) }, "New dataset with these"),
       ),
   ];
 }
@@ -129,7 +136,7 @@ export class ImportForm {
     const accept = /** @type {HTMLInputElement} */ (this.accept.control);
     accept.checked = false; // each licence is accepted by itself
     if (!recipe) return;
-    put(this.about, about(recipe));
+    put(this.about, about(recipe, this.dataset));
     put(this.licence, "Its licence: ", outward(recipe.licence_url, recipe.licence), ".");
   }
 

@@ -3,7 +3,7 @@
 import { at, post } from "../api.js";
 import { h, put } from "../dom.js";
 import { plural } from "../format.js";
-import { GROUPS, PRESETS } from "../dataset_options.js";
+import { GROUPS, OPTIONS, PRESETS } from "../dataset_options.js";
 import { Field, OptionField, changes, showObjections } from "../form.js";
 import { go, link } from "../router.js";
 import { FilePicker, upload } from "../upload.js";
@@ -28,7 +28,8 @@ function presetChoice(name, chosen) {
 
 /** Every option of a dataset, from the preset's values on. */
 class AdvancedOptions {
-  constructor() {
+  /** @param {URLSearchParams} query  what the address asks for */
+  constructor(query) {
     this.place = h("div", { class: "stack" });
     this.element = h(
       "details",
@@ -39,6 +40,12 @@ class AdvancedOptions {
     /** @type {Record<string, OptionField>} */
     this.fields = {};
     this.follow(Object.keys(PRESETS)[0]);
+    const asked = Object.keys(OPTIONS).filter((name) => query.has(name));
+    for (const name of asked) {
+      const text = query.get(name);
+      this.fields[name].set(OPTIONS[name].type === "boolean" ? text === "true" : text);
+    }
+    this.element.open = asked.length > 0;
   }
 
   /** @param {string} preset  whose values stand in the fields from now on; what was changed by hand stays */
@@ -74,10 +81,17 @@ function suggestion(chosen) {
 }
 
 /** @type {import("../types.js").View} */
-export async function newDatasetView({ root, signal }) {
+export async function newDatasetView({ root, query, signal }) {
   const name = new Field(
     "name",
-    h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", maxlength: 100 }),
+    h("input", {
+      type: "text",
+      required: true,
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: 100,
+      value: query.get("name"),
+    }),
     {
       label: "Name",
       help: "For people and programs: clementi, game-music-2.",
@@ -92,7 +106,7 @@ export async function newDatasetView({ root, signal }) {
     if (!name.control.value) name.control.value = suggestion(files);
     put(submit, files.length > 0 ? `Create dataset with ${plural(files.length, "file")}` : "Create dataset");
   });
-  const advanced = new AdvancedOptions();
+  const advanced = new AdvancedOptions(query);
   const trouble = h("div");
   const bar = new ProgressBar("Sending files");
   bar.element.hidden = true;

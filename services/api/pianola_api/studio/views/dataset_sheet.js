@@ -2,20 +2,24 @@
 
 import { at, key } from "../api.js";
 import { h } from "../dom.js";
-import { downloadButton, picture, section } from "../widgets.js";
+import { downloadButton, loadPicture, section } from "../widgets.js";
 
 /**
  * @param {import("../types.js").Dataset} dataset
  * @param {AbortSignal} signal
+ * @returns {Promise<HTMLElement>}  once the picture is there, so that it moves nothing
  */
-export function sheetSection(dataset, signal) {
+export async function sheetSection(dataset, signal) {
   const path = at("datasets", dataset.id, "contact-sheet");
   const trouble = h("div");
   const words = `Windows of ${dataset.name} from its first file to its last, as piano rolls with their files' names`;
+  const shown = await loadPicture(path, words, signal).catch(() =>
+    h("p", { class: "soft" }, "The picture could not be fetched."),
+  );
   return section(
     "Contact sheet",
     h("p", { class: "soft" }, "Windows taken evenly from the whole dataset: time runs to the right, pitch upwards."),
-    h("div", { class: "sheet" }, picture(path, words, signal)),
+    h("div", { class: "sheet" }, shown),
     h(
       "p",
       { class: "row" },

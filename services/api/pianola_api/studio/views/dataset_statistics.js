@@ -3,10 +3,10 @@
 import { Problem, at, get } from "../api.js";
 import { pitchBars } from "../bars.js";
 import { h } from "../dom.js";
-import { count, percent, pitchName, plural } from "../format.js";
+import { capital, count, percent, pitchName, plural, words } from "../format.js";
 import { Histogram } from "../histogram.js";
 import { downloadButton, facts, section } from "../widgets.js";
-import { labelFigures } from "./dataset_label_figures.js";
+import { categories } from "./dataset_categories.js";
 
 /**
  * @typedef {import("../types.js").Dataset} Dataset
@@ -49,13 +49,6 @@ function windowsInFile({ files: { windows_in_file: histogram } }) {
     const low = histogram.from[i];
     return { name: low === 1 ? "1 window" : `${count(low)} to ${count(2 * low - 1)} windows`, tick: count(low) };
   });
-}
-
-/** @param {Statistics} statistics */
-function metres({ metres: windows }) {
-  return Object.entries(windows)
-    .sort(([a, x], [b, y]) => Number(a === "other") - Number(b === "other") || y - x)
-    .map(([name, value]) => ({ name, tick: name, value }));
 }
 
 /**
@@ -115,7 +108,6 @@ function others(statistics) {
   const { pitch_range: range, density, velocity } = statistics;
   /** @type {Chart[]} */
   const charts = [
-    { title: "Metre", unit: "window", bars: metres(statistics) },
     { title: "Windows in a file", unit: "file", bars: windowsInFile(statistics) },
     {
       title: "Range of a window",
@@ -144,6 +136,16 @@ function others(statistics) {
     });
   }
   return charts;
+}
+
+/** @param {Statistics} statistics */
+function named({ metres: { other = 0, ...metres }, labels, windows }) {
+  return [
+    categories("Metre", "metre", metres, { rest: ["other", other], windows }),
+    ...Object.entries(labels).map(([field, { values, unlabelled }]) =>
+      categories(capital(words(field)), "value", values, { rest: ["no label", unlabelled], windows }),
+    ),
+  ];
 }
 
 /** @param {Statistics} statistics */
@@ -185,7 +187,7 @@ export async function statisticsSection(dataset, signal) {
       "div",
       { class: "charts charts-small" },
       charts.map((chart) => new Histogram(chart, signal).element),
-      labelFigures(statistics),
+      named(statistics),
     ),
     h("p", null, downloadButton("Download JSON", path, `${dataset.name}-${dataset.version}.json`, trouble)),
     trouble,
