@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz.bombs import BOMBS
 from servers import wait_for
 
 from pianola.codec.options import PRESETS, codec_options
@@ -168,6 +169,21 @@ def test_a_program_that_does_not_start_is_nobodys_file(music: dict[str, bytes]) 
             reader.judge(data, PIANO)
 
 
+def test_a_process_that_cannot_be_locked_in_reads_nothing(music: dict[str, bytes]) -> None:
+    program = """
+import sys
+from pianola_preprocess.reading import __main__ as reading
+def refused():
+    raise PermissionError(1, "Operation not permitted")
+reading.sandbox.lock = refused
+sys.exit(reading.main())
+"""
+    with Reader((sys.executable, "-I", "-c", program)) as reader:
+        with pytest.raises(ReaderUnavailable, match="run the worker as an ordinary user"):
+            reader.judge(next(iter(music.values())), PIANO)
+        assert reader.pid is None
+
+
 def test_what_no_reader_says_is_refused(music: dict[str, bytes]) -> None:
     verdict, windows = judge(next(iter(music.values())), PIANO)
     _, head, *body = wire.answer_parts(verdict, windows)
@@ -203,3 +219,18 @@ def alive(pid: int | None) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize("pure", [False, True], ids=["compiled", "python"])
+def test_no_legal_file_is_too_large_for_it(pure: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bomb, overlapping eightfold and with velocities, gets the codec's own verdict and not the reader's."""
+    if pure:
+        monkeypatch.setenv("PIANOLA_PURE_READER", "1")
+    options = codec_options("piano", {"hop": 12, "velocity": True})
+    pids = set()
+    with Reader() as reader:
+        for name, (make, code) in BOMBS.items():
+            verdict, _ = reader.judge(make(), options)
+            assert verdict.code == code, name
+            pids.add(reader.pid)
+    assert len(pids) == 1, "none of them took the process down, not even once"

@@ -26,7 +26,7 @@ AWAY: Final = (StoreUnavailable, OperationalError, InterfaceError)
 RETRIES: Final = 5
 """After 1, 2, 4, 8 and 16 s, each shortened by chance: 31 s at most. From then on the reaper sends it every 30 s."""
 
-_TOLD: Final = (FileLost, OtherCodec)
+_TOLD: Final = (FileLost, OtherCodec, ReaderUnavailable)
 """Reasons to end a build that say what to do; any other is a fault."""
 
 _log = structlog.get_logger("worker")

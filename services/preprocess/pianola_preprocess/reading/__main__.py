@@ -24,7 +24,7 @@ def main() -> int:
         _warm_up()
         sandbox.lock()
     except OSError as error:
-        _say(wire.fault_head(f"the reading process could not be locked in: {error}"))
+        _say(wire.fault_head(f"it could not be locked in ({error}); run the worker as an ordinary user"))
         return 1
     _say(wire.READY_HEAD)
     while (lengths := _read(LENGTHS.size)) is not None:
