@@ -239,10 +239,11 @@ def _tempos(code: Bytes, lead: Integers, tick: Integers) -> tuple[Integers, Inte
 def _metres(code: Bytes, lead: Integers, tick: Integers) -> tuple[Integers, Bytes]:
     """Ticks and time signatures [m, 2] of the meta events with their status at `lead`."""
     said = np.flatnonzero((code[lead + 1] == _METRE) & (code[lead + 2] == 4))
-    numerator, power = code[lead[said] + 3], code[lead[said] + 4]
-    can_be = (numerator > 0) & (power <= _LARGEST_POWER)
-    metre = np.stack((numerator[can_be], np.uint8(1) << power[can_be]), axis=1)
-    return tick[said[can_be]], metre
+    metre = np.empty((len(said), 2), np.uint8)
+    metre[:, 0], power = code[lead[said] + 3], code[lead[said] + 4]
+    can_be = (metre[:, 0] > 0) & (power <= _LARGEST_POWER)
+    metre[:, 1] = np.uint8(1) << np.minimum(power, _LARGEST_POWER)
+    return tick[said[can_be]], metre[can_be]
 
 
 def _times(code: Bytes, offset: Integers) -> tuple[Integers, Integers]:

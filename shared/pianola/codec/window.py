@@ -17,7 +17,8 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 def rounded_steps(ticks: Integers, ticks_per_quarter: int) -> Integers:
     """Ticks as steps, half to even, in integers: no tie is decided by a float's last bit."""
-    whole = ticks * STEPS_PER_QUARTER // ticks_per_quarter
-    twice = 2 * (ticks * STEPS_PER_QUARTER - whole * ticks_per_quarter)
-    up: Mask = (twice > ticks_per_quarter) | ((twice == ticks_per_quarter) & (whole & 1 == 1))
-    return whole + up
+    scaled = ticks * STEPS_PER_QUARTER
+    whole = scaled // ticks_per_quarter
+    rest = scaled - whole * ticks_per_quarter
+    # Up from more than a half; from a half itself where that makes the steps even.
+    return whole + (2 * rest + (whole & 1) > ticks_per_quarter)

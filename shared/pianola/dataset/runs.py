@@ -58,6 +58,6 @@ def blocks(windows: int, size: int = BLOCK) -> Iterator[slice]:
 
 def _places(at: Integers, bits: Bytes) -> Integers:
     """Where bits are set, counted from the highest of the first byte of all; at: the place of every byte of `bits`."""
-    within = np.flatnonzero(np.unpackbits(bits))
+    within = np.flatnonzero(np.unpackbits(bits).view(np.bool_))
     places: Integers = at[within >> 3] << 3 | within & 7
     return places
