@@ -6,6 +6,7 @@ What they do with odd files differs (pairing of notes, percussion, notes without
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def _symusic() -> Reader:
     import symusic
 
     def windows(file: Path) -> Bytes:
-        score = symusic.Score(file)
+        score: Any = symusic.Score(file)  # its stub does not know what it has
         tracks = [track.notes.numpy() for track in score.tracks if not track.is_drum and len(track.notes)]
         if not tracks:
             return np.zeros((0, SIDE, SIDE), np.uint8)

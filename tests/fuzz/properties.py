@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pianola.codec import native
 from pianola.codec.options import CodecOptions, codec_options
@@ -85,7 +86,8 @@ def assert_in_order(data: bytes, options: CodecOptions, verdict: Verdict, window
     assert (windows.velocity is not None) == options.velocity
     assert min(verdict.left_out.values(), default=1) > 0
     if verdict.accepted:
-        assert verdict.reason is verdict.offset is None
+        assert verdict.reason is None
+        assert verdict.offset is None
         assert verdict.notes > 0
         assert len(windows) > 0
     else:
@@ -124,13 +126,18 @@ def _equal(one: object, two: object) -> bool:
 
 def _assert_shapes(windows: Windows) -> None:
     count = len(windows)
-    assert (windows.lit.dtype, windows.lit.shape) == (np.uint8, (count, SIDE, PACKED))
-    assert (windows.start.dtype, windows.start.shape) == (np.int32, (count,))
-    assert (windows.tempo.dtype, windows.tempo.shape) == (np.float32, (count,))
-    assert (windows.metre.dtype, windows.metre.shape) == (np.uint8, (count, 2))
+    _assert_is(windows.lit, "uint8", count, SIDE, PACKED)
+    _assert_is(windows.start, "int32", count)
+    _assert_is(windows.tempo, "float32", count)
+    _assert_is(windows.metre, "uint8", count, 2)
     if windows.velocity is not None:
-        assert (windows.velocity.values.dtype, windows.velocity.ends.dtype) == (np.uint8, np.int64)
-        assert windows.velocity.ends.shape == (count,)
+        _assert_is(windows.velocity.values, "uint8", len(windows.velocity.values))
+        _assert_is(windows.velocity.ends, "int64", count)
+
+
+def _assert_is(array: npt.NDArray[Any], kind: str, *shape: int) -> None:
+    assert array.dtype.name == kind
+    assert array.shape == shape
 
 
 def _assert_places(windows: Windows, options: CodecOptions) -> None:
