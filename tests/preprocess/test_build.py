@@ -27,6 +27,7 @@ from pianola_preprocess.heartbeat import Heartbeat
 from pianola_preprocess.reading.reader import Reader
 
 from .building import Workshop
+from .readers import misbehaving
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,29 @@ def test_what_was_built_for_a_former_build_is_dropped(
     assert build_chunk(workshop.records, workshop.store, reader, dataset_id, 0)
     workshop.commit(dataset_id)
     assert workshop.dataset(dataset_id).files_accepted == len(music)
+
+
+def test_a_file_that_ends_the_reader_is_refused_and_its_chunk_goes_on(
+    workshop: Workshop, music: dict[str, bytes], reader: Reader
+) -> None:
+    """It keeps its code for this dataset; the next version, perhaps with a mended reader, tries it again."""
+    files = music | {"m middle.mid": b"bad" + next(iter(music.values()))}
+    digests = []
+    for name in ("one", "another"):
+        dataset_id = workshop.upload(name, files)
+        workshop.start(dataset_id)
+        with Reader(misbehaving("os.kill(os.getpid(), signal.SIGSEGV)")) as fragile:
+            assert build_chunk(workshop.records, workshop.store, fragile, dataset_id, 0)
+        workshop.commit(dataset_id)
+        codes = {file.name: file.code for file in workshop.files(dataset_id) if file.code}
+        assert codes == {"m middle.mid": "reader_crashed"}
+        assert workshop.dataset(dataset_id).files_accepted == len(music)
+        digests.append(workshop.dataset(dataset_id).digest)
+    assert digests[0] == digests[1]
+    version = workshop.next_version(dataset_id, {})
+    workshop.start(version)
+    assert build_chunk(workshop.records, workshop.store, reader, version, 0)
+    assert {file.name: file.code for file in workshop.files(version) if file.code} == {"m middle.mid": "not_midi"}
 
 
 def test_a_worker_with_another_codec_builds_nothing(

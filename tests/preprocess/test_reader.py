@@ -19,6 +19,8 @@ from pianola.codec.windows import Windows
 from pianola_preprocess.reading import wire
 from pianola_preprocess.reading.reader import COMMAND, Reader, ReaderUnavailable
 
+from .readers import misbehaving
+
 PIANO = PRESETS["piano"]
 
 
@@ -26,28 +28,6 @@ PIANO = PRESETS["piano"]
 def reader() -> Iterator[Reader]:
     with Reader() as reader:
         yield reader
-
-
-def misbehaving(doing: str) -> tuple[str, ...]:
-    """A reading process that does `doing` where it should judge a file; `data` is the file."""
-    program = f"""
-import os, signal, sys, time
-from pianola_preprocess.reading import __main__ as reading
-judge = reading.judge
-reading.seen = 0
-def misbehave(data, options):
-    reading.seen += 1
-    if data.startswith(b"bad"):
-        {doing}
-    return judge(data, options)
-sandboxed = reading.sandbox.lock
-def lock():
-    sandboxed()
-    reading.judge = misbehave
-reading.sandbox.lock = lock
-sys.exit(reading.main())
-"""
-    return (sys.executable, "-I", "-c", program)
 
 
 def assert_same(found: tuple[Verdict, Windows], expected: tuple[Verdict, Windows]) -> None:
