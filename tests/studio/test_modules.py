@@ -278,3 +278,48 @@ def test_only_options_that_differ_from_the_preset_are_sent(run: Any) -> None:
         {},
         {"metres": ["4/4", "3/4"], "hop": 48, "velocity": True, "partial": "drop", "held_out": 0.25},
     ]
+
+
+def test_a_builds_pace_is_told_and_nothing_moves_while_it_grows(run: Any) -> None:
+    build = {"version": 2, "files": 4000, "files_reused": 0, "files_refused": 0, "windows": 0, "files_done": 0}
+    later = {"files_reused": 1500, "files_refused": 12, "windows": 98_765, "files_done": 2500}
+    looks = run(
+        """
+        const sheets = ["base", "parts", "views"].map((name) => {
+          const link = document.createElement("link");
+          Object.assign(link, { rel: "stylesheet", href: `/studio/${name}.css` });
+          document.head.append(link);
+          return new Promise((resolve) => link.addEventListener("load", resolve));
+        });
+        await Promise.all(sheets);
+        const { BuildProgress } = await load("views/dataset_progress.js");
+        const shown = new BuildProgress();
+        document.body.append(shown.element);
+        return given.map((dataset) => {
+          shown.update(dataset);
+          const places = [...shown.element.querySelectorAll("dt")].map((one) => one.getBoundingClientRect().x);
+          const facts = [...shown.element.querySelectorAll(".facts > div")].map((one) =>
+            [one.querySelector("dt").textContent, one.querySelector("dd").textContent]);
+          return [shown.bar.words.textContent, facts, places];
+        });
+        """,
+        [
+            {**build, "progress": {"windows_per_second": None, "eta_seconds": None}},
+            {**build, **later, "progress": {"windows_per_second": 1234.5, "eta_seconds": 125.0}},
+            {**build, **later, "files_done": 4000, "progress": {"windows_per_second": 1234.5, "eta_seconds": 0.0}},
+        ],
+    )
+    assert [look[0] for look in looks] == [
+        "reading 4,000 files",
+        "2,500 of 4,000 files",
+        "all 4,000 files read, putting together",
+    ]
+    assert dict(looks[1][1]) == {
+        "Files read": "2,500",
+        "Refused": "12",
+        "Taken over": "1,500",
+        "Windows": "98,765",
+        "Windows a second": "1,235",
+        "Time left": "about 2 min",
+    }
+    assert looks[0][2] == looks[1][2] == looks[2][2]

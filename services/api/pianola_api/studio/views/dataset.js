@@ -81,6 +81,7 @@ class DatasetPage {
     this.versions = h("div");
     this.report = h("div");
     this.trouble = h("div");
+    this.options = optionsFold(dataset);
     this.progress = new BuildProgress();
     this.imports = new ImportsPart(dataset, signal, () => this.refresh());
     /** @type {HTMLElement|null} */
@@ -157,7 +158,7 @@ class DatasetPage {
       ),
       newer && newerNote(newer),
       summary(dataset),
-      optionsFold(dataset),
+      this.options,
       this.note,
       state === "failed" && problemBox(new Error(dataset.error ?? "The build failed.")),
       state === "built" &&

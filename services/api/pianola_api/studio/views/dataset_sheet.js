@@ -19,7 +19,7 @@ export async function sheetSection(dataset, signal) {
   return section(
     "Contact sheet",
     h("p", { class: "soft" }, "Windows taken evenly from the whole dataset: time runs to the right, pitch upwards."),
-    h("div", { class: "sheet" }, shown),
+    h("div", { class: "sheet", role: "group", "aria-label": "The sheet", tabindex: 0 }, shown),
     h(
       "p",
       { class: "row" },
