@@ -14,6 +14,7 @@ from pianola.codec.window import SIDE, Bytes, Integers, Mask
 from pianola.codec.windows import PACKED, run_begins, unpack
 
 _CELLS_AT_ONCE: Final = 2**18
+_ROW: Final = np.dtype((np.void, PACKED))  # of a packed window, copied as one piece
 _WINDOWS_AT_ONCE: Final = _CELLS_AT_ONCE // SIDE**2
 
 
@@ -166,15 +167,14 @@ def _light(cells: Bytes, begins: Integers, ends: Integers) -> None:
 
 def _cut(rows: Bytes, count: int, hop: int) -> Bytes:
     """`count` packed windows of a roll [96, width], one every `hop` steps."""
-    lit = np.empty((count, SIDE, PACKED), np.uint8)
+    lit = np.empty((count, SIDE), _ROW)
     # Windows that begin at the same bit of a byte are cut from the same packed roll: every 8th at the latest.
     phases = 8 // math.gcd(hop, 8)
     for phase in range(min(phases, count)):
         packed = np.packbits(rows[:, phase * hop :], axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(packed, PACKED, axis=1)[:, :: phases * hop // 8]
         some = lit[phase::phases]
-        some[:] = windows[:, : len(some)].transpose(1, 0, 2)
-    return lit
+        some[:] = np.ndarray(some.shape, _ROW, packed, strides=(phases * hop // 8, packed.shape[1]))
+    return lit.view(np.uint8).reshape(count, SIDE, PACKED)
 
 
 def _runs(lit: Bytes, roll: _Roll, options: CodecOptions) -> tuple[npt.NDArray[np.int32], Bytes]:
