@@ -4,7 +4,6 @@ Row 0 is the highest pitch: row r of a window holds pitch lowest_pitch + 95 - r.
 end of its last note that is kept, rounded as the options say, whether or not that note is within the rows.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -54,7 +53,7 @@ class LeftOut:
 
     def to_json(self) -> dict[str, int]:
         """The counts by name, without those that are 0."""
-        return {name: count for name, count in dataclasses.asdict(self).items() if count}
+        return {name: count for name, count in vars(self).items() if count}
 
 
 @dataclass(frozen=True)

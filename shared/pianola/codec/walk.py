@@ -200,7 +200,8 @@ def _decode(code: Bytes, found: _Found, most_notes: int) -> Events:
     note = np.flatnonzero((first < 0xF0) & ((status & 0xE0) == 0x80))
 
     per_track = np.array(found.counts)
-    total = np.concatenate(([0], np.cumsum(delta)))
+    total = np.zeros(len(delta) + 1, np.int64)
+    np.cumsum(delta, out=total[1:])
     tick = total[1:] - np.repeat(total[np.cumsum(per_track) - per_track], per_track)
     track = np.repeat(np.arange(len(found.counts)), per_track)
 
