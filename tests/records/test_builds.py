@@ -1,9 +1,10 @@
 """Builds: their plan, their chunks by many workers, and how they end, on both databases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.orm import Session
 
 from pianola.codec.revision import CODEC_REVISION
 from pianola.dataset.holdout import is_held_out, rank
@@ -260,7 +261,7 @@ def test_what_an_older_build_brings_is_refused(records: Records) -> None:
         builds.fail_build(session, dataset_id, "for the test")
         datasets.add_files(session, dataset_id, [new_file("0.mid")])
     result = ChunkResult(old.build, [refused(0)], [])
-    late = [
+    late: list[Callable[[Session], object]] = [
         lambda session: builds.finish_chunk(session, dataset_id, 0, result),
         lambda session: builds.heartbeat(session, dataset_id, old.build, 0),
         lambda session: builds.commit_build(session, dataset_id, Committed(old.build, "old", "key", 1)),

@@ -1,6 +1,7 @@
 """Datasets, their versions, files and labels, on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -121,7 +122,7 @@ def test_an_older_version_can_still_be_trained_on(records: Records) -> None:
     first = built_dataset(records)
     with records.write() as session:
         second = datasets.new_version(session, first).id
-        options = {"family": "vae", "preset": "default", "options": {}, "seed": 1, "queue": "train"}
+        options: dict[str, Any] = {"family": "vae", "preset": "default", "options": {}, "seed": 1, "queue": "train"}
         run = runs.submit(session, datasets.get(session, first), **options)
         assert run.dataset_id == first
         with pytest.raises(DatasetClosed, match="before training"):

@@ -28,10 +28,10 @@ class NotMigrated(RuntimeError):
         )
 
 
-def upgrade(records: Records) -> None:
-    """Run the migrations that are missing; several processes may call it at once."""
+def upgrade(records: Records, revision: str = "head") -> None:
+    """Run the migrations that are missing up to `revision`; several processes may call it at once."""
     with records.engine.connect() as connection, _alone(connection):
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def check(records: Records) -> None:
