@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from pianola.codec.options import PRESETS
 from pianola.models.presets import resolve
 from pianola.objects import LocalStore
-from pianola.records import Records, datasets, leases, models, open_records, runs
+from pianola.records import Records, builds, datasets, leases, models, open_records, runs
+from pianola.records.verdicts import FileVerdict
 from pianola.settings import SamplerSettings
 from pianola_http.context import EXTENSION
 from pianola_sampler.app import create_app
@@ -73,10 +74,13 @@ class Stage:
             dataset = datasets.create(session, f"songs {number}", "piano", PRESETS["piano"].to_json())
             datasets.add_files(session, dataset.id, [datasets.NewFile("a.mid", "0" * 64, 1)])
         with self.records.write() as session:
-            datasets.start_build(session, dataset.id)
-            verdict = datasets.FileVerdict(0, True, 9, 40, {}, [], None, None, None)
-            datasets.finish_chunk(session, dataset.id, 0, [verdict], [])
-            datasets.commit_build(session, dataset.id, "0" * 64, "manifest")
+            builds.start_build(session, dataset.id)
+            builds.plan(session, dataset.id)
+            work = builds.begin_chunk(session, dataset.id, 0)
+            assert work is not None
+            verdict = FileVerdict(0, True, 9, 40, {}, [], None, None, None)
+            builds.finish_chunk(session, dataset.id, 0, builds.ChunkResult(work.build, [verdict], []))
+            builds.commit_build(session, dataset.id, builds.Committed(work.build, "0" * 64, "manifest", 9))
             dataset = datasets.get(session, dataset.id)
             run = runs.submit(session, dataset, family="gan", preset="default", options={}, seed=1, queue="train")
         with self.records.write() as session:
