@@ -53,6 +53,27 @@ def test_it_says_what_the_codec_says(reader: Reader, music: dict[str, bytes], di
     assert len(started) == 1, "one process reads them all"
 
 
+def test_many_files_at_once_get_the_verdicts_they_get_alone(
+    reader: Reader, music: dict[str, bytes], dirty: dict[str, bytes]
+) -> None:
+    """Among them some whose answers do not fit into one go."""
+    options = codec_options("piano", {"velocity": True, "hop": 12})
+    files = [*music.values(), BOMBS["every row lit to the limit"][0](), *dirty.values(), *music.values()]
+    judged = list(reader.judge_all(iter(files), options))
+    assert len(judged) == len(files)
+    for data, found in zip(files, judged, strict=True):
+        assert_same(found, judge(data, options))
+
+
+@pytest.mark.parametrize("doing", ["time.sleep(60)", "os._exit(0)", "os.write(1, wire_of_many)", "bytearray(2**30)"])
+def test_a_bad_file_among_many_is_found_and_the_others_are_read(music: dict[str, bytes], doing: str) -> None:
+    doing = doing.replace("wire_of_many", "(1000).to_bytes(4, 'little') * 3 + b'x' * 2000")
+    files = [*music.values(), b"bad", *music.values()]
+    with Reader(misbehaving(doing), seconds=1) as reader:
+        codes = [verdict.code for verdict, _ in reader.judge_all(files, PIANO)]
+    assert [code is None for code in codes] == [data != b"bad" for data in files]
+
+
 def test_a_process_is_let_go_after_its_share(music: dict[str, bytes]) -> None:
     (data, *_) = music.values()
     with Reader(files=2) as reader:
@@ -166,8 +187,8 @@ sys.exit(reading.main())
 
 def test_what_no_reader_says_is_refused(music: dict[str, bytes]) -> None:
     verdict, windows = judge(next(iter(music.values())), PIANO)
-    _, head, *body = wire.answer_parts(verdict, windows)
-    head, arrays = bytes(head), b"".join(body)
+    first, *body = wire.answer_parts(verdict, windows)
+    head, arrays = bytes(first)[wire.ANSWER.size :], b"".join(body)
     assert_same(wire.read_answer(head, arrays), (verdict, windows))
     wrong = [
         (head, arrays[:-1]),

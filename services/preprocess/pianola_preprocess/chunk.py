@@ -6,7 +6,6 @@ result once. In memory are the chunk's files, one file's windows and one shard.
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -91,9 +90,10 @@ class _ChunkBuild:
         """Build every file and store what comes of them."""
         new = [file for file in self._work.files if file.sha256 not in self._known]
         with read_ahead(self._store, self._work.folder, new) as contents:
+            judged = self._reader.judge_all(contents, self._options.codec)
             for file in self._work.files:
                 heartbeat.check()
-                self._add(file, *self._judged(file, contents))
+                self._add(file, *(self._known_result(file) or next(judged)))
         shards = self._writer.close()
         placed = {place.position: place for place in self._writer.placed}
         return ChunkResult(
@@ -109,10 +109,10 @@ class _ChunkBuild:
             statistics=self._writer.statistics.to_json(),
         )
 
-    def _judged(self, file: ChunkFile, contents: Iterator[bytes]) -> tuple[Verdict, Windows]:
+    def _known_result(self, file: ChunkFile) -> tuple[Verdict, Windows] | None:
         known = self._known.get(file.sha256)
         if known is None:
-            return self._reader.judge(next(contents), self._options.codec)
+            return None
         try:
             windows = self._copied(known)
         except (ObjectMissing, ObjectCorrupt, BadShard) as error:

@@ -12,7 +12,7 @@ class Lease(Heartbeat):
     """Holds the import `row` while its block runs."""
 
     def __init__(self, records: Records, settings: PreprocessSettings, row: Import) -> None:
-        super().__init__(records, self._renew, settings.heartbeat_seconds)
+        super().__init__(records, self.renew, settings.heartbeat_seconds)
         self._of = (row.id, row.attempt, settings.lease_seconds)
         self._progress: tuple[int, int | None] = (0, None)
 
@@ -21,5 +21,6 @@ class Lease(Heartbeat):
         self._progress = (done, total)
         self.check()
 
-    def _renew(self, session: Session) -> None:
+    def renew(self, session: Session) -> None:
+        """Keep the lease, and say how far it is. Raises StaleAttempt."""
         imports.heartbeat(session, *self._of, *self._progress)

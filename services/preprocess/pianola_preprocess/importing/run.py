@@ -92,6 +92,7 @@ def _bring(
         if not rows.count:
             raise NoMusic(_nothing(first_skipped))
         with records.write() as session:
+            lease.renew(session)  # what came since the last heartbeat counts too
             added = datasets.add_files(session, row.dataset_id, rows)
             done = Imported(added.added, added.unchanged, added.replaced, skipped, first_skipped)
             imports.succeed(session, row.id, row.attempt, done)

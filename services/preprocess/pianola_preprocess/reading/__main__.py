@@ -4,15 +4,17 @@ import dataclasses
 import functools
 import json
 import os
+import struct
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pianola.codec.options import PRESETS, CodecOptions
-from pianola.codec.verdict import judge
+from pianola.codec.verdict import Verdict, judge
+from pianola.codec.windows import Windows
 from pianola_preprocess.reading import sandbox, wire
-from pianola_preprocess.reading.wire import LENGTHS, Part
+from pianola_preprocess.reading.wire import REQUEST, Part
 
 # One quarter note on middle C.
 _SMALLEST: Final = bytes.fromhex("4d546864 00000006 0000 0001 000c 4d54726b 0000000c 00903c40 0c803c00 00ff2f00")
@@ -27,13 +29,9 @@ def main() -> int:
         _say(wire.fault_head(f"it could not be locked in ({error}); run the worker as an ordinary user"))
         return 1
     _say(wire.READY_HEAD)
-    while (lengths := _read(LENGTHS.size)) is not None:
-        options_bytes, file_bytes = LENGTHS.unpack(lengths)
-        options, data = _read(options_bytes), _read(file_bytes)
-        if options is None or data is None:
-            break
+    while (request := _request()) is not None:
         try:
-            answer = wire.answer_parts(*judge(data, _options(options)))
+            answers = _answers(*request)
         except MemoryError:
             # What else is in memory now is anybody's guess: the parent starts another process.
             _say(wire.MEMORY_HEAD)
@@ -42,8 +40,38 @@ def main() -> int:
             # A fault in the codec, which promises not to raise: said to the worker's log.
             _say(wire.fault_head(traceback.format_exc()))
             return 1
-        _write(answer)
+        _write(answers)
     return 0
+
+
+def _request() -> tuple[bytes, Iterator[bytes]] | None:
+    """Options and files; None at the end of standard input."""
+    numbers = _read(REQUEST.size)
+    if len(numbers) < REQUEST.size:
+        return None
+    options_bytes, files = REQUEST.unpack(numbers)
+    options = _read(options_bytes)
+    sizes = struct.unpack(f"<{files}I", _read(4 * files))
+    # All of them are taken from the pipe, also those that get no answer in this go.
+    contents = [_read(size) for size in sizes]
+    return options, iter(contents)
+
+
+def _answers(options: bytes, files: Iterator[bytes]) -> list[Part]:
+    """Answers to the first files, as many as are held at once."""
+    judged: list[tuple[Verdict, Windows]] = []
+    held = 0
+    for data in files:
+        judged.append(judge(data, _options(options)))
+        held += judged[-1][1].lit.nbytes
+        if held >= wire.BATCH_BYTES:
+            break
+    following = range(len(judged) - 1, -1, -1)
+    return [
+        part
+        for (verdict, windows), left in zip(judged, following, strict=True)
+        for part in wire.answer_parts(verdict, windows, left)
+    ]
 
 
 @functools.lru_cache(maxsize=4)
@@ -60,13 +88,12 @@ def _warm_up() -> None:
 
 
 def _say(head: bytes) -> None:
-    _write([LENGTHS.pack(len(head), 0), head])
+    _write([wire.ANSWER.pack(len(head), 0, 0) + head])
 
 
-def _read(size: int) -> bytes | None:
-    """Exactly so many bytes; None at the end of standard input."""
-    read = sys.stdin.buffer.read(size)
-    return read if len(read) == size else None
+def _read(size: int) -> bytes:
+    """So many bytes; fewer at the end of standard input."""
+    return sys.stdin.buffer.read(size)
 
 
 def _write(parts: Sequence[Part]) -> None:

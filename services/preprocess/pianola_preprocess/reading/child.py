@@ -7,14 +7,28 @@ import select
 import subprocess
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
-from pianola_preprocess.reading.wire import LENGTHS, MOST_BODY_BYTES, MOST_HEAD_BYTES, BadAnswer, Part, unwritten
+from pianola_preprocess.reading.wire import (
+    ANSWER,
+    BATCH_BYTES,
+    MOST_BODY_BYTES,
+    MOST_HEAD_BYTES,
+    BadAnswer,
+    Part,
+    unwritten,
+)
 
 _PIPE_BYTES: Final = 2**20
 # Not a copy of the worker's environment, which holds passwords. One thread, or OpenBLAS maps memory for each core.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _PASSED_ON: Final = "PIANOLA_PURE_READER"
+
+
+# Of all answers to a request: one of the largest may come on top of a batch that was not quite full.
+_MOST_BYTES: Final = 2 * BATCH_BYTES + MOST_BODY_BYTES
+
+Answer: TypeAlias = tuple[bytes, bytearray]
 
 
 class Slow(Exception):
@@ -58,15 +72,23 @@ class Child:
         """The process's id."""
         return self._process.pid
 
-    def ask(self, parts: Sequence[Part], seconds: float) -> tuple[bytes, bytearray]:
-        """Send a request (see wire.py) and wait for its answer's head and body. Raises Slow, Died, BadAnswer."""
+    def ask(self, parts: Sequence[Part], most_answers: int, seconds: float) -> list[Answer]:
+        """Send a request (see wire.py) and wait for its answers, one at least. Raises Slow, Died, BadAnswer."""
         deadline = time.monotonic() + seconds
         self._write(parts, deadline)
-        return self._answer(deadline)
+        answers: list[Answer] = []
+        most, following = _MOST_BYTES, 1
+        while following:
+            answer, following = self._answer(deadline, most)
+            most -= len(answer[1])
+            answers.append(answer)
+            if len(answers) + following > most_answers:
+                raise BadAnswer(f"there would be {len(answers) + following:,} answers for {most_answers:,} files")
+        return answers
 
     def first_word(self, seconds: float) -> bytes:
         """The head that the process sends by itself when it is ready. Raises Slow, Died, BadAnswer."""
-        return self._answer(time.monotonic() + seconds)[0]
+        return self._answer(time.monotonic() + seconds, 0)[0][0]
 
     def kill(self) -> int:
         """End the process, whatever it does, and return its exit code (the negative signal)."""
@@ -86,11 +108,12 @@ class Child:
             pass
         return self._process.returncode
 
-    def _answer(self, deadline: float) -> tuple[bytes, bytearray]:
-        head_bytes, body_bytes = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
-        if head_bytes > MOST_HEAD_BYTES or body_bytes > MOST_BODY_BYTES:
+    def _answer(self, deadline: float, most: int) -> tuple[Answer, int]:
+        """An answer with a body of at most `most` bytes, and how many more follow."""
+        head_bytes, body_bytes, following = ANSWER.unpack(self._read(ANSWER.size, deadline))
+        if head_bytes > MOST_HEAD_BYTES or body_bytes > most:
             raise BadAnswer(f"it would be {head_bytes:,} and {body_bytes:,} bytes")
-        return bytes(self._read(head_bytes, deadline)), self._read(body_bytes, deadline)
+        return (bytes(self._read(head_bytes, deadline)), self._read(body_bytes, deadline)), following
 
     def _read(self, size: int, deadline: float) -> bytearray:
         buffer = bytearray(size)

@@ -1,7 +1,7 @@
 """Verdicts from a reading process, which is started again whenever a file took it down or it has read its share."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,6 +22,9 @@ FILES: Final = 4_096
 
 _START_SECONDS: Final = 60.0
 _TRIES: Final = 2
+# Files sent at once: half of what each costs beside its reading is the switch from one process to the other.
+_BATCH_FILES: Final = 16
+_BATCH_BYTES: Final = 256 * 2**10
 
 _log = structlog.get_logger("reader")
 
@@ -60,6 +63,22 @@ class Reader:
         """The reading process's id; None while there is none."""
         return None if self._child is None else self._child.pid
 
+    def judge_all(self, files: Iterable[bytes], options: CodecOptions) -> Iterator[tuple[Verdict, Windows]]:
+        """As `judge` for each of `files`, of which some are taken ahead and sent at once. Raises ReaderUnavailable."""
+        for batch in _batches(files):
+            left = batch
+            while len(left) > 1:
+                try:
+                    judged = self._ask(left, options, self._seconds / _TRIES)
+                except _Failed as failed:
+                    # Which of them it was is found by asking for each alone.
+                    _log.info("reader_failed", files=len(left), reason=str(failed))
+                    break
+                yield from judged
+                left = left[len(judged) :]
+            for data in left:
+                yield self.judge(data, options)
+
     def judge(self, data: bytes, options: CodecOptions) -> tuple[Verdict, Windows]:
         """As `pianola.codec.verdict.judge`; a file that takes the process down is refused.
 
@@ -68,7 +87,7 @@ class Reader:
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                return self._ask(data, options)
+                return self._ask([data], options, self._seconds)[0]
             except _Failed as failed:
                 failure = failed
                 _log.warning("reader_failed", attempt=attempt, bytes=len(data), reason=str(failed))
@@ -80,17 +99,18 @@ class Reader:
             self._child.close()
             self._child = None
 
-    def _ask(self, data: bytes, options: CodecOptions) -> tuple[Verdict, Windows]:
+    def _ask(self, files: Sequence[bytes], options: CodecOptions, seconds: float) -> list[tuple[Verdict, Windows]]:
+        """What the process says of the first of `files`, one at least."""
         if self._read >= self._files:
             self.close()
         child = self._child or self._start()
-        self._read += 1
+        self._read += len(files)
         try:
-            head, body = child.ask(wire.request_parts(options, data), self._seconds)
-            if (failure := wire.failure(head)) is None:
-                return wire.read_answer(head, body)
+            answers = child.ask(wire.request_parts(options, files), len(files), seconds)
+            if (failure := wire.failure(answers[0][0])) is None:
+                return [wire.read_answer(*answer) for answer in answers]
         except Slow:
-            raise _Failed("reader_slow", f"no answer in {self._seconds:g} s, exit code {self._kill()}") from None
+            raise _Failed("reader_slow", f"no answer in {seconds:g} s, exit code {self._kill()}") from None
         except (Died, wire.BadAnswer) as error:
             raise _Failed("reader_crashed", f"{error or 'it died'}, exit code {self._kill()}") from None
         except BaseException:
@@ -128,3 +148,17 @@ class Reader:
             "reader_crashed": "Reading this file ended the program that reads it, twice.",
         }[code]
         return Verdict(False, code=code, offset=0, reason=reason)
+
+
+def _batches(files: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Files to be sent at once: at most _BATCH_FILES and, unless one is larger, _BATCH_BYTES."""
+    batch: list[bytes] = []
+    held = 0
+    for data in files:
+        if batch and (len(batch) == _BATCH_FILES or held + len(data) > _BATCH_BYTES):
+            yield batch
+            batch, held = [], 0
+        batch.append(data)
+        held += len(data)
+    if batch:
+        yield batch

@@ -1,8 +1,10 @@
-"""What goes through the pipes between a worker and its reading process.
+"""What goes through the pipes between a worker and its reading process; numbers are uint32, little-endian.
 
-A request is two lengths (uint32, little-endian) and so many bytes: the codec options as JSON, and a file. An answer is
-two lengths and so many bytes: a head as JSON, and the windows' arrays one after another, packed as in a shard.
-The worker trusts nothing of an answer: lengths, types and ranges are checked, and no byte of it is ever executed.
+A request: the bytes of the codec options and the number of files; the options as JSON; each file's size; the files.
+Answers come for the first of them, at least one, in one go: fewer switches between the processes, in bounded memory. An
+answer: the bytes of its head and body, and how many more answers follow; a head as JSON; a body of the windows' arrays
+one after another, packed as in a shard. The worker trusts nothing of an answer: lengths, types and ranges are checked,
+and no byte of it is ever executed.
 """
 
 import dataclasses
@@ -21,7 +23,10 @@ from pianola.codec.verdict import VERDICT_CODES, Verdict
 from pianola.codec.window import SIDE
 from pianola.codec.windows import Velocities, Windows
 
-LENGTHS: Final = struct.Struct("<II")
+REQUEST: Final = struct.Struct("<II")
+ANSWER: Final = struct.Struct("<III")
+BATCH_BYTES: Final = 4 * 2**20
+"""Answers are sent as soon as their windows take so much."""
 MOST_HEAD_BYTES: Final = 2**16
 MOST_BODY_BYTES: Final = 32 * 2**20
 """A file of 196,608 steps in windows that begin every 12 makes 19 MB, and 3 MB of velocities."""
@@ -39,13 +44,14 @@ class BadAnswer(ValueError):
     """An answer that no reader in order gives."""
 
 
-def request_parts(options: CodecOptions, data: bytes) -> list[Part]:
+def request_parts(options: CodecOptions, files: Sequence[bytes]) -> list[Part]:
     """A request as pieces to be written one after another."""
     written = _written(options)
-    return [LENGTHS.pack(len(written), len(data)), written, data]
+    sizes = struct.pack(f"<{len(files)}I", *map(len, files))
+    return [REQUEST.pack(len(written), len(files)) + written + sizes, *files]
 
 
-def answer_parts(verdict: Verdict, windows: Windows) -> list[Part]:
+def answer_parts(verdict: Verdict, windows: Windows, following: int = 0) -> list[Part]:
     """An answer as pieces to be written one after another, without a copy of the arrays."""
     velocity = windows.velocity
     arrays: list[npt.NDArray[Any]] = [windows.lit, windows.start, windows.tempo, windows.metre]
@@ -54,7 +60,7 @@ def answer_parts(verdict: Verdict, windows: Windows) -> list[Part]:
     body = [np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays if array.size]
     velocities = None if velocity is None else len(velocity.values)
     head = json.dumps({"verdict": verdict.to_json(), "velocities": velocities}).encode("ascii")
-    return [LENGTHS.pack(len(head), sum(map(len, body))), head, *body]
+    return [ANSWER.pack(len(head), sum(map(len, body)), following) + head, *body]
 
 
 def read_answer(head: bytes, body: bytes | bytearray) -> tuple[Verdict, Windows]:
