@@ -4,7 +4,8 @@
 
 No service around it (bench/ingest.py has that): files are judged, shards written to a folder. Once with the codec's
 compiled half and once in Python alone, against a plain mido loop that stops at windows in memory. Processor seconds,
-which a busy machine changes least; medians of rounds in turn. Holds when what is installed is at least 15 times as fast.
+which a busy machine changes least; medians of rounds in turn. Holds when what is
+installed is at least 15 times as fast.
 """
 
 import statistics
