@@ -14,6 +14,7 @@ from fuzz.seeds import sources
 
 from pianola.codec import native
 from pianola.codec.verdict import judge
+from pianola.dataset.runs import find_runs
 
 
 def main(library: Path, seed: int, count: int) -> None:
@@ -25,7 +26,8 @@ def main(library: Path, seed: int, count: int) -> None:
     files = accepted = 0
     for data in (*mutants(sources(), seed, count), *(make() for make, _ in BOMBS.values())):
         for options in OPTIONS:
-            verdict, _ = judge(data, options)
+            verdict, windows = judge(data, options)
+            find_runs(windows.lit)
             accepted += verdict.accepted
         files += 1
     print(files, accepted)
