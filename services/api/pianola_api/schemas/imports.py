@@ -1,5 +1,6 @@
 """Shapes of imports, and of the recipes for well-known sets."""
 
+import re
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -8,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pianola_api.schemas.common import Body, Page, Resource
 from pianola_api.schemas.files import SkippedFile
 
+_SHA256: Final = "^[0-9a-f]{64}$"
 _FIELDS: Final = {
     "url": frozenset({"url", "sha256"}),
     "s3": frozenset({"bucket", "prefix"}),
@@ -32,7 +34,10 @@ class NewImport(Body):
     kind: Literal["url", "s3", "recipe"]
     url: str | None = Field(None, max_length=2000, validate_default=True, description="http or https; kind url")
     sha256: str | None = Field(
-        None, pattern="^[0-9a-f]{64}$", validate_default=True, description="what the content must have; kind url"
+        None,
+        validate_default=True,
+        description="what the content must have; kind url",
+        json_schema_extra={"pattern": _SHA256},
     )
     bucket: str | None = Field(None, min_length=3, max_length=63, validate_default=True, description="kind s3")
     prefix: str | None = Field(None, max_length=1024, description="all of the bucket when not given; kind s3")
@@ -52,6 +57,8 @@ class NewImport(Body):
                 raise ValueError(f"an import of kind {kind!r} has no such field")
         elif value is None and info.field_name not in _OPTIONAL:
             raise ValueError(f"an import of kind {kind!r} needs it")
+        elif info.field_name == "sha256" and not re.fullmatch(_SHA256, str(value)):
+            raise ValueError(f"it is 64 hexadecimal digits in small letters, got {str(value)[:80]!r}")
         return value
 
     def source(self) -> dict[str, Any]:

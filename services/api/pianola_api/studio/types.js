@@ -90,6 +90,7 @@
  * @property {number|null} bytes_total
  * @property {number} files_added
  * @property {number} files_unchanged
+ * @property {number} files_replaced
  * @property {number} files_skipped
  * @property {Skipped[]} skipped  the first of them
  * @property {string|null} error

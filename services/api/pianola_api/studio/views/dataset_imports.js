@@ -24,7 +24,7 @@ function from({ kind, url, bucket, prefix, recipe }) {
 
 /** @param {Import} one */
 function fetched({ state, bytes_done: done, bytes_total: total }) {
-  if (!WAITING.has(state)) return size(done);
+  if (!WAITING.has(state)) return done > 0 ? size(done) : "–";
   const words = total ? `${size(done)} of ${size(total)}` : size(done);
   const bar = h("progress", { max: 1, value: total ? done / total : null, "aria-label": "fetched" });
   return h("span", { class: "mini" }, bar, words);
@@ -108,6 +108,7 @@ export class ImportsPart {
       "td",
       { class: "remarks" },
       one.error && h("span", { class: "bad" }, one.error),
+      one.files_replaced > 0 && h("span", null, `${plural(one.files_replaced, "file")} replaced by other content`),
       one.state === "failed" && this.dataset.state === "open" && this.again(one),
       one.skipped.length > 0 && skippedFold(one.skipped, false),
       more > 0 && h("span", { class: "soft" }, `and ${plural(more, "more file")}`),
