@@ -73,8 +73,8 @@ def open_records(url: str) -> Records:
 
 def _arguments(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
-        # A writer waits for the one before it: transactions take milliseconds, 30 s is a stuck process.
-        return {"connect_args": {"timeout": 30}}
+        # A writer waits for the one before it: transactions take milliseconds, the plan of a build 20 to 40 us a file.
+        return {"connect_args": {"timeout": 60}}
     return {
         "pool_size": 10,
         "max_overflow": 20,
