@@ -1,5 +1,6 @@
 """Imports over HTTP: what is asked for is checked at once, done by a worker, and followed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -19,6 +20,15 @@ RECIPE = {"kind": "recipe", "recipe": "nottingham", "accept_licence": True}
 def open_api(either_api: Api) -> Api:
     either_api.post("/v1/datasets", json={"name": "set"})
     return either_api
+
+
+def test_the_query_of_a_signed_address_is_kept_to_the_worker(open_api: Api) -> None:
+    made = open_api.post("/v1/datasets/set/imports", 202, json=URL | {"url": URL["url"] + "?signature=secret"})
+    shown = open_api.get(f"/v1/datasets/set/imports/{made['id']}")
+    assert made["source"] == shown["source"] == URL
+    assert "secret" not in json.dumps(open_api.get("/v1/datasets/set/events"))
+    with open_api.context.records.read() as session:
+        assert imports.get(session, made["id"]).source["url"].endswith("?signature=secret")
 
 
 @pytest.mark.parametrize("source", [URL, S3, RECIPE])

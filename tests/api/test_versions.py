@@ -110,3 +110,9 @@ def test_a_hold_out_that_leaves_nothing_to_train_on_is_said(api: Api) -> None:
     held_out(api, windows=1, held_out=1)
     told = api.problem(api.client.post("/v1/runs", json=RUN), 422, "too-few-windows")
     assert told["errors"][0]["field"] == "dataset"
+
+
+def test_a_hold_out_whose_files_were_all_refused_is_said(api: Api) -> None:
+    held_out(api, windows=50, held_out=0)
+    told = api.problem(api.client.post("/v1/runs", json=RUN), 422, "too-few-windows")
+    assert "held_out_seed" in told["errors"][0]["message"]

@@ -10,7 +10,7 @@ import pytest
 from .worst import WORST
 
 MOST_MEGABYTES = 100
-"""Above what the interpreter, numpy, the codec and the file itself take. The Python half was measured at 61, the compiled one at 30."""
+"""above what the interpreter, numpy, the codec and the file take: Python alone was measured at 61, compiled 30"""
 
 SCRIPT = """
 import pathlib, resource, sys

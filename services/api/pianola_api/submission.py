@@ -36,6 +36,11 @@ def check_windows(dataset: Dataset, options: RunOptions) -> None:
     if not windows:
         raise TooFewWindows(dataset.name, "dataset", "it has no windows: none of its files was accepted")
     if share:
+        if not dataset.windows_held_out:
+            left = (
+                f"its own hold-out of {share:g} holds out no window, as those files gave none: create it with another "
+            )
+            raise TooFewWindows(dataset.name, "dataset", left + "held_out_seed")
         if windows <= dataset.windows_held_out:
             left = f"its own hold-out of {share:g} leaves none of its {windows} to train on: add music to it"
             raise TooFewWindows(dataset.name, "dataset", left)

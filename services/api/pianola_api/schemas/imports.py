@@ -72,7 +72,7 @@ class Import(Resource):
 
     id: str
     dataset_id: str
-    source: dict[str, Any]
+    source: dict[str, Any] = Field(description="as it was asked for, without the query of an address")
     state: Literal["queued", "running", "succeeded", "failed"]
     bytes_done: int
     bytes_total: int | None = Field(description="null where the source does not say")
@@ -84,6 +84,12 @@ class Import(Resource):
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+
+    @field_validator("source")
+    @classmethod
+    def _unsigned(cls, source: dict[str, Any]) -> dict[str, Any]:
+        # The query of a signed address is a key to what lies there.
+        return source | {"url": source["url"].partition("?")[0]} if "url" in source else source
 
 
 class ImportPage(Page[Import]):
