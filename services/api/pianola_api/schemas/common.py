@@ -1,7 +1,8 @@
 """What every resource's shapes share."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -47,7 +48,12 @@ class EventPage(Page[Event]):
     """A page of events, first to last."""
 
 
+_PATTERN: Final = r"^\w([\w .()+-]*[\w)])?$"
+
+
 def _nameable(name: str) -> str:
+    if not re.fullmatch(_PATTERN, name):
+        raise ValueError(f"{name!r} is no name: letters, digits, spaces and ._-()+, a letter or digit first and last")
     if name.startswith(("ds_", "run_")) or (len(name) == 64 and set(name) <= set("0123456789abcdef")):
         raise ValueError("looks like an id or a digest: choose another name")
     return name
@@ -58,8 +64,8 @@ Name = Annotated[
     Field(
         min_length=1,
         max_length=100,
-        pattern=r"^\w([\w .()+-]*[\w)])?$",
         description="letters, digits, spaces and ._-()+; unique",
+        json_schema_extra={"pattern": _PATTERN},
     ),
     AfterValidator(_nameable),
 ]
