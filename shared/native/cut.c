@@ -92,22 +92,25 @@ int64_t count_runs(const uint8_t *lit, int64_t windows, int32_t *seen)
     return sum;
 }
 
-/* The runs of one row, from place `run` of the columns on; returns the place after them. */
-static int64_t row_runs(const uint32_t *words, int64_t window, int64_t row, int64_t run, const Runs *out)
+/* A row's runs: the first step of each, and the step after its last. */
+typedef struct {
+    int count;
+    uint8_t begin[SIDE / 2], end[SIDE / 2];
+} RowRuns;
+
+static void row_runs(const uint8_t *row, RowRuns *runs)
 {
-    int64_t begun = run;
+    uint32_t words[WORDS];
+    int ended = 0;
+    load(row, words);
+    runs->count = 0;
     for (int word = 0; word < WORDS; word++) {
-        for (uint32_t first = begins(words, word); first; begun++) {
-            out->window[begun] = window;
-            out->row[begun] = row;
-            out->begin[begun] = word * WORD + take_first(&first);
-        }
+        for (uint32_t first = begins(words, word); first; runs->count++)
+            runs->begin[runs->count] = (uint8_t)(word * WORD + take_first(&first));
+        /* Both come in the order of time, so the n-th last step belongs to the n-th first one. */
+        for (uint32_t last = ends(words, word); last; ended++)
+            runs->end[ended] = (uint8_t)(word * WORD + take_first(&last) + 1);
     }
-    /* Both come in the order of time, so the n-th last step belongs to the n-th first one. */
-    for (int word = 0; word < WORDS; word++)
-        for (uint32_t last = ends(words, word); last; run++)
-            out->length[run] = word * WORD + take_first(&last) + 1 - out->begin[run];
-    return begun;
 }
 
 void find_runs(const uint8_t *lit, int64_t windows, const Runs *out)
@@ -115,13 +118,59 @@ void find_runs(const uint8_t *lit, int64_t windows, const Runs *out)
     int64_t run = 0;
     for (int64_t window = 0; window < windows; window++) {
         for (int row = 0; row < SIDE; row++, lit += PACKED) {
-            uint32_t words[WORDS];
+            RowRuns runs;
             if (is_dark(lit))
                 continue;
-            load(lit, words);
-            run = row_runs(words, window, row, run, out);
+            row_runs(lit, &runs);
+            for (int i = 0; i < runs.count; i++, run++) {
+                out->window[run] = window;
+                out->row[run] = row;
+                out->begin[run] = runs.begin[i];
+                out->length[run] = runs.end[i] - runs.begin[i];
+            }
         }
     }
+}
+
+static void tally_window(const uint8_t *lit, int32_t start, Tally *tally)
+{
+    int phase = start % STEPS_PER_QUARTER + (start < 0 ? STEPS_PER_QUARTER : 0);
+    int notes = 0, cells = 0, lit_at_once = 0, highest = -1, lowest = -1;
+    int32_t change[SIDE + 1] = {0};
+    for (int row = 0; row < SIDE; row++, lit += PACKED) {
+        RowRuns runs;
+        int before = cells;
+        if (is_dark(lit))
+            continue;
+        row_runs(lit, &runs);
+        for (int i = 0; i < runs.count; i++) {
+            int begin = runs.begin[i], end = runs.end[i];
+            cells += end - begin;
+            change[begin]++;
+            change[end]--;
+            tally->lengths[end - begin]++;
+            tally->onsets[(phase + begin) % STEPS_PER_QUARTER] += begin > 0;
+        }
+        tally->lit[row] += cells - before;
+        tally->notes[row] += runs.count;
+        notes += runs.count;
+        highest = highest < 0 ? row : highest;
+        lowest = row;
+    }
+    for (int step = 0; step < SIDE; step++)
+        tally->polyphony[lit_at_once += change[step]]++;
+    tally->density[cells / CELLS_OF_DENSITY]++;
+    tally->notes_in_window[notes < NOTES_OF_BAR * (BARS_OF_NOTES - 1) ? notes / NOTES_OF_BAR : BARS_OF_NOTES - 1]++;
+    if (notes)
+        tally->ranges[lowest - highest]++;
+    else
+        tally->silent++;
+}
+
+void tally_windows(const uint8_t *lit, const int32_t *start, int64_t windows, Tally *tally)
+{
+    for (int64_t window = 0; window < windows; window++)
+        tally_window(lit + window * SIDE * PACKED, start[window], tally);
 }
 
 /* For each row the place in roll->spans of its first onset, and after the last row the number of onsets. */

@@ -163,14 +163,22 @@ static PyObject *draw_windows(PyObject *module, PyObject *arguments)
     return result;
 }
 
+/* How many packed windows a buffer holds; -1 with ValueError set where it does not hold whole ones. */
+static Py_ssize_t windows_in(const Py_buffer *lit)
+{
+    if (lit->len % (SIDE * PACKED)) {
+        PyErr_Format(PyExc_ValueError, "%zd bytes are not packed windows", lit->len);
+        return -1;
+    }
+    return lit->len / (SIDE * PACKED);
+}
+
 static PyObject *runs_of(const Py_buffer *lit)
 {
     enum { COLUMNS = 4 };
-    if (lit->len % (SIDE * PACKED)) {
-        PyErr_Format(PyExc_ValueError, "%zd bytes are not packed windows", lit->len);
+    Py_ssize_t windows = windows_in(lit);
+    if (windows < 0)
         return NULL;
-    }
-    int64_t windows = lit->len / (SIDE * PACKED);
     Py_ssize_t words = (Py_ssize_t)count_runs(lit->buf, windows, NULL) * 8;
     Py_ssize_t sizes[COLUMNS] = {words, words, words, words};
     void *to[COLUMNS];
@@ -191,10 +199,37 @@ static PyObject *runs_of_windows(PyObject *module, PyObject *lit)
     return result;
 }
 
+static PyObject *tally_of(const Py_buffer *lit, const Py_buffer *start)
+{
+    Py_ssize_t windows = windows_in(lit), starts = elements(start, sizeof(int32_t));
+    if (windows < 0 || starts < 0)
+        return NULL;
+    if (windows != starts) {
+        PyErr_Format(PyExc_ValueError, "%zd windows have %zd first steps", windows, starts);
+        return NULL;
+    }
+    Tally tally = {0};
+    tally_windows(lit->buf, start->buf, windows, &tally);
+    return PyBytes_FromStringAndSize((const char *)&tally, sizeof tally);
+}
+
+static PyObject *tally_of_windows(PyObject *module, PyObject *arguments)
+{
+    Py_buffer lit, start;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*y*", &lit, &start))
+        return NULL;
+    PyObject *result = tally_of(&lit, &start);
+    PyBuffer_Release(&lit);
+    PyBuffer_Release(&start);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"read", read_events, METH_VARARGS, "The note messages, tempos and time signatures of tracks; None where one is faulty."},
     {"draw", draw_windows, METH_VARARGS, "Windows of note messages, packed, and what was counted; None where they are too long."},
     {"runs", runs_of_windows, METH_O, "Window, row, first step and length of every run of lit steps of packed windows."},
+    {"tally", tally_of_windows, METH_VARARGS, "Counts of what packed windows show, for pianola.dataset.statistics."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -81,6 +81,17 @@ typedef struct {
 
 void find_runs(const uint8_t *lit, int64_t windows, const Runs *out);
 
+/* As pianola.dataset.statistics has them, where each is explained. */
+enum { CELLS_OF_DENSITY = 24, NOTES_OF_BAR = 4, BARS_OF_NOTES = 65 };
+
+typedef struct {
+    int64_t silent, lit[SIDE], notes[SIDE], density[SIDE * SIDE / CELLS_OF_DENSITY + 1], polyphony[SIDE + 1];
+    int64_t onsets[STEPS_PER_QUARTER], notes_in_window[BARS_OF_NOTES], lengths[SIDE + 1], ranges[SIDE];
+} Tally;
+
+/* Add what the windows show to `tally`; start: each window's first step in its file. */
+void tally_windows(const uint8_t *lit, const int32_t *start, int64_t windows, Tally *tally);
+
 /* One velocity for each run of each window, in row-major order: values has room for as many as count_runs found. */
 Outcome run_velocities(const Roll *roll, const uint8_t *lit, int hop, uint8_t *values, int64_t count);
 

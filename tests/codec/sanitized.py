@@ -28,6 +28,7 @@ def main(library: Path, seed: int, count: int) -> None:
         for options in OPTIONS:
             verdict, windows = judge(data, options)
             find_runs(windows.lit)
+            native.module.tally(windows.lit, windows.start)
             accepted += verdict.accepted
         files += 1
     print(files, accepted)

@@ -11,6 +11,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpus import midi_files
 from fuzz.mutants import mutants, taken_apart
@@ -97,6 +98,18 @@ def test_columns_that_do_not_fit_together_are_refused_and_not_read_past_their_en
         native.module.draw(
             tuple(columns), 480, LIMITS.steps, *(False, False, 17, 1, True, False, False), *(96, False, False)
         )
+
+
+@compiled
+def test_windows_are_counted_only_with_a_first_step_each() -> None:
+    lit, start = np.zeros((2, 96, 12), np.uint8), np.zeros(2, np.int32)
+    assert native.module is not None
+    with pytest.raises(ValueError, match="2 windows have 1 first steps"):
+        native.module.tally(lit, start[1:])
+    with pytest.raises(ValueError, match="2303 bytes are not packed windows"):
+        native.module.tally(lit.reshape(-1)[1:], start)
+    with pytest.raises(ValueError, match="does not hold aligned elements of 4"):
+        native.module.tally(lit, start.view(np.uint8)[1:])
 
 
 def run(*command: str | Path, **environment: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pianola.codec import native
 from pianola.codec.window import SIDE, STEPS_PER_QUARTER, Bytes, Integers, Mask
 from pianola.dataset.runs import Runs, blocks, find_runs
 
@@ -111,7 +112,7 @@ _ARRAYS: Final = tuple(
 
 
 def count(shard: Shard) -> Statistics:
-    """The statistics of a shard's windows; some hundred are looked at at a time."""
+    """The statistics of a shard's windows."""
     total = Statistics(
         windows=len(shard),
         held_out=int(np.count_nonzero(shard.held_out)),
@@ -122,9 +123,7 @@ def count(shard: Shard) -> Statistics:
         metres=_metres(shard.metre),
         labels=tuple(_by_number(column) for column in shard.labels.T),
     )
-    for block in blocks(len(shard)):
-        total += _of_rolls(find_runs(shard.windows[block]), shard.start[block].astype(np.int64))
-    return total
+    return total + _of_rolls(shard.windows, shard.start)
 
 
 def without(statistics: Statistics, shard: Shard, kept: Mask) -> Statistics:
@@ -132,7 +131,29 @@ def without(statistics: Statistics, shard: Shard, kept: Mask) -> Statistics:
     return statistics if kept.all() else statistics - count(shard) + count(shard.rows(kept))
 
 
-def _of_rolls(runs: Runs, start: Integers) -> Statistics:
+_OF_ROLLS: Final = ("lit", "notes", "density", "polyphony", "onsets", "notes_in_window", "lengths", "ranges")
+
+
+def _of_rolls(packed: Bytes, start: npt.NDArray[np.int32]) -> Statistics:
+    """What packed windows show; start: each window's first step in its file."""
+    if native.module is not None:
+        return _tallied(native.module.tally(np.ascontiguousarray(packed), np.ascontiguousarray(start)))
+    total = Statistics()
+    for block in blocks(len(packed)):
+        total += _of_runs(find_runs(packed[block]), start[block].astype(np.int64))
+    return total
+
+
+def _tallied(tally: bytes) -> Statistics:
+    """The counts as the compiled half lays them out: `silent`, then the arrays of _OF_ROLLS, each in full."""
+    counts = np.frombuffer(tally, np.int64)
+    none = Statistics()
+    ends = np.cumsum([1, *(len(getattr(none, name)) for name in _OF_ROLLS)])
+    arrays = dict(zip(_OF_ROLLS, np.split(counts, ends)[1:], strict=False))
+    return Statistics(silent=int(counts[0]), **arrays)
+
+
+def _of_runs(runs: Runs, start: Integers) -> Statistics:
     """What the runs of some windows say; start: each window's first step in its file."""
     windows = len(start)
     notes = np.bincount(runs.window, minlength=windows)
