@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from pianola.codec.windows import Windows, pack, unpack
 from pianola.dataset import shards
-from pianola.dataset.shards import BadShard, Placed, Shard, ShardEntry, ShardWriter, read_shard, write_shard
+from pianola.dataset.shards import BadShard, Placed, Shard, ShardEntry, ShardWriter, read_shard, view_shard, write_shard
 from pianola.dataset.statistics import Statistics, count
 
 ARRAYS = ("windows", "file", "start", "tempo", "metre", "held_out", "labels")
@@ -45,6 +45,7 @@ def test_a_shard_and_back(rows: int, seed: int, velocity: bool, labels: int) -> 
     data = write_shard(shard)
     assert_same(read_shard(data), shard)
     assert write_shard(read_shard(data)) == data
+    assert_same(view_shard(data), shard)
 
 
 def test_a_shard_of_format_1_has_what_goes_without_saying() -> None:

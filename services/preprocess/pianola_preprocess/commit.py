@@ -20,7 +20,7 @@ from pianola.dataset.fingerprints import Fingerprints, read_fingerprints
 from pianola.dataset.manifest import Manifest, manifest_bytes, manifest_digest
 from pianola.dataset.options import DatasetOptions
 from pianola.dataset.report import PageEntry
-from pianola.dataset.shards import Shard, ShardEntry, read_shard
+from pianola.dataset.shards import Shard, ShardEntry, view_shard
 from pianola.dataset.statistics import Statistics, without
 from pianola.evaluation.pictures import contact_sheet
 from pianola.objects import ObjectStore, verified
@@ -195,7 +195,7 @@ class _Commit:
 
     def _shard(self, number: int) -> Shard:
         sha256 = self.stored.shards[number].sha256
-        return read_shard(verified(self._store, shard_key(self._dataset.folder, sha256), sha256))
+        return view_shard(verified(self._store, shard_key(self._dataset.folder, sha256), sha256))
 
 
 class _Kept:

@@ -39,4 +39,4 @@ def runs(lit: npt.NDArray[np.uint8], /) -> tuple[bytes, bytes, bytes, bytes]:
     """The columns of pianola.dataset.runs.Runs for packed windows [n, 96, 12], contiguous."""
 
 def tally(lit: npt.NDArray[np.uint8], start: npt.NDArray[np.int32], /) -> bytes:
-    """Statistics of packed windows [n, 96, 12] and their first steps [n], both contiguous: Tally of native.h, as int64."""
+    """Counts of packed windows [n, 96, 12] and their first steps [n], both contiguous: Tally of native.h, as int64."""

@@ -17,11 +17,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from pianola.codec.window import SIDE, Bytes, Integers, Mask
 from pianola.codec.windows import PACKED, Velocities, Windows
 from pianola.dataset.statistics import Statistics, count
+from pianola.dataset.tensors import tensor_bytes, tensor_views
 
 SHARD_BYTES: Final = 8 * 2**20
 """A shard's windows take no more than this, packed, unless a single file's take more."""
@@ -106,11 +107,12 @@ class Placed:
 def write_shard(shard: Shard) -> bytes:
     """A shard's bytes, the same for the same arrays. Raises BadShard when the arrays do not fit together."""
     _check(shard)
-    tensors = {name: np.ascontiguousarray(getattr(shard, name)) for name in _ROWS}
-    tensors["held_out"] = shard.held_out.astype(np.uint8)
-    if shard.velocity is not None:
-        tensors |= {"velocity": shard.velocity.values, "velocity_ends": shard.velocity.ends}
-    return save(tensors)
+    return _joined([shard])
+
+
+def view_shard(data: bytes) -> Shard:
+    """The shard that `write_shard` wrote, looked at in place: for bytes just made, or with the digest of what was."""
+    return _of_tensors(tensor_views(data))
 
 
 def read_shard(data: bytes) -> Shard:
@@ -122,11 +124,7 @@ def read_shard(data: bytes) -> Shard:
         tensors = load(data)
         if tensors.keys() == {"windows", "file", "start"}:
             tensors |= _of_format_1(len(tensors["file"]))
-        velocity = None
-        if "velocity" in tensors:
-            velocity = Velocities(tensors["velocity"], tensors["velocity_ends"])
-        tensors["held_out"] = tensors["held_out"].astype(np.bool_)
-        shard = _shard({name: tensors[name] for name in _ROWS}, velocity)
+        shard = _of_tensors(tensors)
     except (SafetensorError, KeyError) as error:
         raise BadShard(f"not a shard: {error}") from error
     _check(shard)
@@ -173,8 +171,9 @@ class ShardWriter:
     def _flush(self) -> None:
         if not self._pending:
             return
-        shard = _joined(self._pending)
-        data = write_shard(shard)
+        data = _joined(self._pending)
+        shard = view_shard(data)
+        _check(shard)
         entry = ShardEntry(hashlib.sha256(data).hexdigest(), len(shard), int(shard.file[0]), int(shard.file[-1]))
         self._put(entry.key, data)
         self._entries.append(entry)
@@ -205,17 +204,25 @@ def _shard_of(position: int, windows: Windows, held_out: bool, labels: Sequence[
     )
 
 
-def _joined(parts: Sequence[Shard]) -> Shard:
-    """The parts' rows one after another. Either all parts have velocities or none has."""
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROWS}
+def _joined(parts: Sequence[Shard]) -> bytes:
+    """A shard's bytes: the parts' rows one after another. Either all parts have velocities or none has."""
+    tensors = {name: [getattr(part, name) for part in parts] for name in _ROWS}
+    tensors["held_out"] = [held_out.view(np.uint8) for held_out in tensors["held_out"]]
     found = [part.velocity for part in parts if part.velocity is not None]
     if len(found) not in (0, len(parts)):
         raise BadShard(f"{len(found)} of {len(parts)} files have velocities: in a dataset all have or none")
-    velocity = None
     if found:
         before = np.cumsum([0, *(len(each.values) for each in found)])
-        ends = [each.ends + offset for each, offset in zip(found, before, strict=False)]
-        velocity = Velocities(np.concatenate([each.values for each in found]), np.concatenate(ends))
+        tensors["velocity"] = [each.values for each in found]
+        tensors["velocity_ends"] = [each.ends + offset for each, offset in zip(found, before, strict=False)]
+    return tensor_bytes(tensors)
+
+
+def _of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> Shard:
+    """Raises KeyError where one is missing."""
+    arrays = {name: tensors[name] for name in _ROWS}
+    arrays["held_out"] = arrays["held_out"].astype(np.bool_)
+    velocity = Velocities(tensors["velocity"], tensors["velocity_ends"]) if "velocity" in tensors else None
     return _shard(arrays, velocity)
 
 

@@ -149,7 +149,7 @@ def _tallied(tally: bytes) -> Statistics:
     counts = np.frombuffer(tally, np.int64)
     none = Statistics()
     ends = np.cumsum([1, *(len(getattr(none, name)) for name in _OF_ROLLS)])
-    arrays = dict(zip(_OF_ROLLS, np.split(counts, ends)[1:], strict=False))
+    arrays: dict[str, Any] = dict(zip(_OF_ROLLS, np.split(counts, ends)[1:], strict=False))
     return Statistics(silent=int(counts[0]), **arrays)
 
 
