@@ -97,7 +97,7 @@ def _header(data: bytes, start: int, stop: int) -> tuple[int, int, int, int]:
 
 
 def _is_name(name: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F for byte in name)
+    return name.isascii() and name.decode("ascii").isprintable()
 
 
 def _cut_off(name: bytes, at: int, missing: int) -> UnreadableMidi:
