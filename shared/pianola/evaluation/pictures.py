@@ -115,10 +115,13 @@ def _label_size(scale: int) -> int:
 
 def _end_of(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """As much of the end of `name` as is no wider than `width` pixels: it tells files of one folder apart."""
-    if font.getlength(name) <= width:
+    length = font.getlength(name)
+    if length <= width:
         return name
-    # No letter is narrower than a pixel, so that what is cut off here could never be shown.
-    start = max(1, len(name) - width)
+    # Where it would be cut if all letters were of one width: measuring is slow.
+    start = len(name) - int(len(name) * width / length)
+    while start > 1 and font.getlength(f"…{name[start - 1 :]}") <= width:
+        start -= 1
     while font.getlength(f"…{name[start:]}") > width:
         start += 1
     return f"…{name[start:]}"
@@ -171,8 +174,9 @@ def _write(page: Indices, texts: Sequence[tuple[int, int, str, str]], size: int)
     pencil, font = ImageDraw.Draw(mask), ImageFont.load_default(size)
     for x, y, text, anchor in texts:
         pencil.text((x, y), text, fill=255, font=font, anchor=anchor)
-    shades = np.asarray(mask).astype(np.uint16) * _SHADES // 255
-    return np.where(shades > 0, _INK + shades, page).astype(np.uint8)
+    shades = [grey * _SHADES // 255 for grey in range(256)]
+    inked = np.asarray(mask.point([_INK + shade if shade else _PAGE for shade in shades]))
+    return np.where(inked == _PAGE, page, inked)
 
 
 def _png(page: Indices) -> bytes:
