@@ -179,8 +179,9 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
 
-    # 20,000 entries kept would be 30 MB; the interpreter's table of strings may grow by 2 MB at any time.
-    assert peak(many) < peak(few) + 2**22
+    # 20,000 entries kept would be 30 MB. The interpreter's table of strings doubles now and then, in a process that has
+    # run many tests by 8 MB.
+    assert peak(many) < peak(few) + 2**24
 
 
 def _summed(data: bytes) -> bytes:

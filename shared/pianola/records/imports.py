@@ -45,7 +45,7 @@ def create(session: Session, dataset_id: str, source: Json) -> Import:
     session.add(row)
     session.flush()
     # Not the source: an address may be signed, and events are read by more people than may fetch from it.
-    events.append(session, Dataset, dataset_id, "import_queued", {"import": row.id, "kind": source["kind"]})
+    events.append(session, Dataset, dataset_id, "import_queued", {"import": row.id, "kind": source.get("kind")})
     session.refresh(row)
     return row
 

@@ -47,14 +47,19 @@ export class ImportsPart {
     this.element.hidden = true;
     /** @type {Import[]} */
     this.imports = [];
+    /** @type {Set<string>|null} */
+    this.done = null;
     this.watching = false;
   }
 
   async load() {
-    const before = new Map(this.imports.map(({ id, state }) => [id, state]));
+    const done = this.done;
     this.imports = await all(this.path, this.signal);
     this.draw();
-    const ended = this.imports.filter(({ id, state }) => !WAITING.has(state) && WAITING.has(before.get(id) ?? ""));
+    const over = this.imports.filter(({ state }) => !WAITING.has(state));
+    this.done = new Set(over.map(({ id }) => id));
+    // A quick one may be over when it is seen for the first time; those of the first look are news to nobody.
+    const ended = over.filter(({ id }) => done && !done.has(id));
     for (const one of ended) announce(`Import ${one.state}: ${from(one.source)}`);
     if (ended.some(({ state }) => state === "succeeded")) await this.onArrived();
     if (!this.watching && this.waiting) this.watch();
