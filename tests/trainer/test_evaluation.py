@@ -34,6 +34,12 @@ def evaluate(system: System, run_id: str, tmp_path: Path, samples: int) -> Evalu
         return evaluations.newest(session, run_id)
 
 
+def measured(system: System, run_id: str, step: int) -> dict[str, float]:
+    """What the run measured at the step."""
+    with system.records.read() as session:
+        return next(point.values for point in runs.metrics(session, run_id) if point.step == step)
+
+
 @pytest.mark.parametrize(
     ("model", "stems"),
     [
@@ -52,6 +58,16 @@ def test_an_evaluation_compares_the_checkpoint_with_the_dataset(
     assert (done.report["samples"], done.report["checkpoint"]) == (40, checkpoint.generator_digest)
     assert (done.report["generated"]["windows"], done.report["data"]["windows"]) == (40, 45)
     assert sum(done.report["note_frequency"]["data"]) == pytest.approx(1)
+    assert done.report["music"]["windows"] == {"generated": 40, "data": 45, "halves": [18, 27]}
+    assert done.report["fidelity"]["generated"]["windows"] == 40
+    assert done.report["copying"]["windows"] == {"generated": 40, "held_out": 9, "training": 36}
+    assert "40 windows on a side" in done.report["missing"]["two_sample.generated"]
+    if model[0] == "vae":
+        # The learner is the one that was trained: the run measured the same windows, with another draw of noise.
+        trained = measured(system, run_id, checkpoint.step)["validation_loss"]
+        assert done.report["likelihood"]["bound"] == pytest.approx(trained, rel=0.15)
+    else:
+        assert done.report["likelihood"] is None
     curves = [f"evaluation-{stem}.{media}" for stem in stems for media in BEGINNINGS]
     assert sorted(done.plots) == sorted(["evaluation-sample-grid.png", *curves])
     with system.records.read() as session:

@@ -30,11 +30,15 @@ def read_assignment(run_id: str, attempt: int, records: Records, store: ObjectSt
     run, dataset = patiently(lambda: _rows(records, run_id))
     if run.attempt != attempt:
         raise StaleAttempt(run_id, attempt)
+    return Assignment(run, dataset, read_options(run), attempt, records, store, workspace)
+
+
+def read_options(run: Run) -> RunOptions:
+    """Raises CannotTrain where the run's options are not those of this version."""
     try:
-        options = resolve(run.family, run.preset, run.options)
+        return resolve(run.family, run.preset, run.options)
     except BadRunOptions as error:
         raise CannotTrain(f"this version of Pianola cannot train the run: {error}") from error
-    return Assignment(run, dataset, options, attempt, records, store, workspace)
 
 
 def _rows(records: Records, run_id: str) -> tuple[Run, Dataset]:

@@ -15,6 +15,7 @@ from pianola.codec.window import Integers, Mask
 _OF_SPLIT: Final = 1
 _OF_EPOCH: Final = 2
 _OF_STEP: Final = 3
+_OF_FILES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ def split(file: NDArray[np.int32], share: float, seed: int) -> Split:
             held += int(sizes[index])
     mask = np.isin(file, chosen or [int(files[sizes.argmin()])])
     return Split(rows[~mask], rows[mask], "file")
+
+
+def split_of_run(file: NDArray[np.int32], of_dataset: Mask | None, share: float, seed: int) -> Split:
+    """A run's sides: the dataset's own, of_dataset bool [n], where it has them, else drawn for the run."""
+    return split(file, share, seed) if of_dataset is None else split_of_dataset(of_dataset)
+
+
+def by_file(file: NDArray[np.int32], seed: int) -> Integers:
+    """All rows, those of a file together, the files in an order drawn from `seed`."""
+    files, which = np.unique(file, return_inverse=True)
+    return np.argsort(_generator(_OF_FILES, seed, 0).permutation(len(files))[which], kind="stable")
 
 
 class Batches:

@@ -20,7 +20,7 @@ from sqlalchemy import exists, select
 
 from pianola.models.base import Learner
 from pianola.models.registry import save_generator
-from pianola.objects import ObjectCorrupt, ObjectMissing, sha256_file
+from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, sha256_file
 from pianola.records import leases, runs
 from pianola.records.leases import NewArtefact, NewCheckpoint
 from pianola.records.tables import Checkpoint, Json
@@ -81,6 +81,19 @@ def read_checkpoint(path: Path, learner: Learner[Any]) -> Place:
     return Place(**facts["place"])
 
 
+def fetch_checkpoint(store: ObjectStore, row: Checkpoint, path: Path) -> None:
+    """The whole checkpoint's bytes, checked, into a file. Raises ObjectMissing, ObjectCorrupt, BadCheckpoint."""
+    try:
+        named = json.loads(store.get(row.manifest_key))["checkpoint"]["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"its manifest cannot be read: {error}") from error
+    if named != row.digest:
+        raise BadCheckpoint(f"its manifest names {named}, its record {row.digest}")
+    store.get_file(row.key, path)
+    if (found := sha256_file(path)) != row.digest:
+        raise ObjectCorrupt(row.key, row.digest, found)
+
+
 class Checkpoints:
     """The checkpoints of one attempt's run."""
 
@@ -110,7 +123,7 @@ class Checkpoints:
         path = self._assignment.workspace / "resume.safetensors"
         for row in sorted(rows, key=lambda row: (row.attempt, row.step), reverse=True):
             try:
-                patiently(partial(self._fetch, row, path))
+                patiently(partial(fetch_checkpoint, self._assignment.store, row, path))
                 return read_checkpoint(path, learner), row.final
             except (ObjectMissing, ObjectCorrupt, BadCheckpoint) as error:
                 _log.warning("checkpoint_unreadable", step=row.step, of_attempt=row.attempt, reason=str(error))
@@ -164,18 +177,6 @@ class Checkpoints:
         )
         patiently(lambda: self._commit(new, values, artefacts))
         _log.info("committed", step=place.step, digest=digest, final=final)
-
-    def _fetch(self, row: Checkpoint, path: Path) -> None:
-        """The checkpoint's bytes, checked. Raises ObjectMissing, ObjectCorrupt, BadCheckpoint."""
-        try:
-            named = json.loads(self._assignment.store.get(row.manifest_key))["checkpoint"]["sha256"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadCheckpoint(f"its manifest cannot be read: {error}") from error
-        if named != row.digest:
-            raise BadCheckpoint(f"its manifest names {named}, its record {row.digest}")
-        self._assignment.store.get_file(row.key, path)
-        if (found := sha256_file(path)) != row.digest:
-            raise ObjectCorrupt(row.key, row.digest, found)
 
     def _put_whole(self, folder: str, learner: Learner[Any], place: Place) -> tuple[str, str, int]:
         """Key, digest and size of the whole checkpoint, put into the store by way of the spool."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import numpy as np
 import structlog
@@ -20,18 +21,21 @@ from pianola.evaluation.plots import (
     loss_curves,
     note_frequency_plot,
 )
-from pianola.models.base import Generator
-from pianola.models.registry import NotAGenerator, load_generator
+from pianola.models.base import Generator, Learner
+from pianola.models.registry import NotAGenerator, create_learner, load_generator
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.records import Records, evaluations, runs
 from pianola.records.errors import StaleAttempt
 from pianola.records.leases import NewArtefact
 from pianola.records.states import EvaluationState
 from pianola.records.tables import Checkpoint, Dataset, Evaluation, Json, Run
-from pianola_trainer.checkpoints import File
+from pianola_trainer.assignment import read_options
+from pianola_trainer.batches import split_of_run
+from pianola_trainer.checkpoints import BadCheckpoint, File, fetch_checkpoint, read_checkpoint
 from pianola_trainer.errors import CheckpointUnreadable
 from pianola_trainer.orders import Orders
 from pianola_trainer.patience import patiently
+from pianola_trainer.reporting import Material, report_on
 from pianola_trainer.windows import read_windows
 
 GRID: Final = 36
@@ -54,15 +58,26 @@ class Subject:
     latent_key: str | None
 
 
-def run_evaluation(evaluation_id: str, attempt: int, records: Records, store: ObjectStore, orders: Orders) -> None:
+def run_evaluation(
+    evaluation_id: str, attempt: int, records: Records, store: ObjectStore, workspace: Path, orders: Orders
+) -> None:
     """Evaluate, and keep report and plots. Raises Asked, StaleAttempt, CannotTrain."""
     subject = patiently(lambda: _read(records, evaluation_id, attempt))
     windows = read_windows(store, subject.dataset)
+    options = read_options(subject.run)
+    sides = split_of_run(windows.file, windows.held_out, options.held_out, subject.run.seed)
     generator = _generator(store, subject.checkpoint)
     generated = _play(generator, subject.evaluation, orders)
     orders.check()
     of_generated, of_data = count(generated), count(windows.blocks())
-    report = compare_counts(of_generated, of_data, generator.lowest_pitch)
+    counted = compare_counts(of_generated, of_data, generator.lowest_pitch)
+
+    def restored() -> Learner[Any]:
+        density = windows.density(sides.training)
+        learner = create_learner(subject.run.family, subject.run.preset, options, subject.run.seed, density)
+        return _restore(learner, store, subject.checkpoint, workspace / "evaluated.safetensors")
+
+    report = counted | report_on(Material(generated, windows, sides, subject.evaluation.seed, orders), restored)
     frequency = {side: np.array(bars) for side, bars in report["note_frequency"].items()}
     files = _plots(
         {
@@ -108,6 +123,18 @@ def _generator(store: ObjectStore, checkpoint: Checkpoint) -> Generator:
         return load_generator(patiently(lambda: verified(store, checkpoint.generator_key, digest)))
     except (ObjectMissing, ObjectCorrupt, NotAGenerator) as error:
         raise CheckpointUnreadable(digest, error) from error
+
+
+def _restore(learner: Learner[Any], store: ObjectStore, checkpoint: Checkpoint, path: Path) -> Learner[Any]:
+    """The learner as it was at the checkpoint, by way of a file. Raises CheckpointUnreadable."""
+    try:
+        patiently(partial(fetch_checkpoint, store, checkpoint, path))
+        read_checkpoint(path, learner)
+    except (ObjectMissing, ObjectCorrupt, BadCheckpoint) as error:
+        raise CheckpointUnreadable(checkpoint.digest, error) from error
+    finally:
+        path.unlink(missing_ok=True)
+    return learner
 
 
 def _play(generator: Generator, evaluation: Evaluation, orders: Orders) -> Bytes:

@@ -19,7 +19,7 @@ def evaluate(evaluation_id: str, attempt: int, settings: TrainerSettings, worksp
     limit_threads()
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
-        run_evaluation(evaluation_id, attempt, records, store, orders)
+        run_evaluation(evaluation_id, attempt, records, store, workspace, orders)
     finally:
         records.dispose()
 

@@ -106,7 +106,8 @@ class Tasks:
         lease = EvaluationLease(self._records, evaluation.id, evaluation.attempt, self._settings.lease_seconds)
         arguments = [evaluation.id, str(evaluation.attempt)]
         with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
-            child = Child(EVALUATION_ATTEMPT, arguments, workspace, self._settings.torch_threads)
+            # Its figures depend on no number of cores, and two threads on busy ones take up to five times as long.
+            child = Child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
             try:
                 ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
                 if ended is not None:

@@ -14,7 +14,7 @@ from pianola.records import leases
 from pianola.records.states import RunState
 from pianola.records.tables import Json, Run
 from pianola_trainer.assignment import Assignment
-from pianola_trainer.batches import Batches, Split, split, split_of_dataset, step_seed
+from pianola_trainer.batches import Batches, Split, split_of_run, step_seed
 from pianola_trainer.checkpoints import Checkpoints, File, Place
 from pianola_trainer.course import Course
 from pianola_trainer.errors import NoWindows, OneSided
@@ -61,12 +61,11 @@ class Training:
     def _sides(self) -> Split:
         """What is learned from and what is held out, by the dataset where it says so. Raises CannotTrain."""
         run, dataset, share = self._assignment.run, self._assignment.dataset, self._assignment.options.held_out
-        if self._windows.held_out is None:
-            sides = split(self._windows.file, share, run.seed)
+        sides = split_of_run(self._windows.file, self._windows.held_out, share, run.seed)
+        if sides.by != "dataset":
             if not len(sides.training):
                 raise NoWindows(len(self._windows), share)
             return sides
-        sides = split_of_dataset(self._windows.held_out)
         if not len(sides.training):
             raise OneSided(dataset.name, dataset.options, "training")
         if not len(sides.held_out):

@@ -7,6 +7,7 @@ data's side is given in an order that keeps files together, and is cut in the mi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -27,6 +28,11 @@ CONVOLUTION_EPOCHS: Final = 12
 FEATURE_EPOCHS: Final = 60
 LEARNING_RATE: Final = 1e-3
 WEIGHT_DECAY: Final = 0.05
+CLASSIFIERS: Final = {
+    "convolution": "four convolutions on the windows' onsets and held steps",
+    "features": "two hidden layers of 64 on the windows' feature vectors",
+}
+"""What looks, in words."""
 
 
 class TooFewToTell(ValueError):
@@ -88,10 +94,18 @@ class _MeanAndLargest(nn.Module):
 
 
 @on_cpu()
-def two_sample(one: Windows, other: Windows, one_vectors: Vectors, other_vectors: Vectors, seed: int) -> Told:
+def two_sample(
+    one: Windows,
+    other: Windows,
+    one_vectors: Vectors,
+    other_vectors: Vectors,
+    seed: int,
+    check: Callable[[], None] = lambda: None,
+) -> Told:
     """Ask both classifiers about windows [n, 96, 96] and [m, 96, 96], given their vectors too; the same every time.
 
-    The larger side is cut to the smaller one's size, evenly. Raises TooFewToTell.
+    The larger side is cut to the smaller one's size, evenly. Calls `check`, which may raise to end it, before each
+    epoch. The last digits depend on torch's number of threads. Raises TooFewToTell.
     """
     size = min(len(one), len(other))
     if size < 2 * BATCH:
@@ -110,18 +124,21 @@ def two_sample(one: Windows, other: Windows, one_vectors: Vectors, other_vectors
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        by_window = _accuracy(WindowClassifier(), planes(seen), planes(unseen), CONVOLUTION_EPOCHS)
+        by_window = _accuracy(WindowClassifier(), planes(seen), planes(unseen), CONVOLUTION_EPOCHS, check)
         torch.manual_seed(seed)
-        by_vector = _accuracy(VectorClassifier(one_vectors.shape[1]), vectors(seen), vectors(unseen), FEATURE_EPOCHS)
+        by_vector = _accuracy(
+            VectorClassifier(one_vectors.shape[1]), vectors(seen), vectors(unseen), FEATURE_EPOCHS, check
+        )
     return Told(by_window, by_vector, half, size - half, seed)
 
 
-def _accuracy(network: nn.Module, seen: Tensor, unseen: Tensor, epochs: int) -> float:
+def _accuracy(network: nn.Module, seen: Tensor, unseen: Tensor, epochs: int, check: Callable[[], None]) -> float:
     """Train on `seen`, whose first half is one side and whose second half is the other; accuracy on `unseen`."""
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     truth = _sides(len(seen))
     network.train()
     for _ in range(epochs):
+        check()
         for rows in torch.split(torch.randperm(len(seen)), BATCH):
             loss = functional.binary_cross_entropy_with_logits(network(_input(seen[rows]))[:, 0], truth[rows])
             optimizer.zero_grad()
