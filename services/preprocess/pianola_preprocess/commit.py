@@ -121,7 +121,7 @@ class _Commit:
         keys = [key(folder, digest) for key in (manifest_key, statistics_key, contact_sheet_key)]
         described = describe(statistics, manifest)
         heartbeat.check()
-        self._store.put(keys[1], json.dumps(described, sort_keys=True).encode("ascii"))
+        self._store.put(keys[1], json.dumps(described).encode("ascii"))
         self._store.put(keys[2], self._contact_sheet(kept))
         self._store.put(keys[0], manifest_bytes(manifest))
         near = duplicates.near
