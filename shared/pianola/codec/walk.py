@@ -6,7 +6,6 @@ what the table cannot say (meta events, sysex, long times, anything wrong) is pa
 is decoded by numpy, all together.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +58,8 @@ def walk(data: bytes, chunks: Chunks, most_notes: int) -> Events:
 class _Found:
     """The first byte of every event of all tracks, the number of events in each track, and as in Events."""
 
-    offsets: list[int]
-    counts: list[int]
+    offsets: Integers
+    counts: Integers
     unended: int
     early: int
 
@@ -95,35 +94,33 @@ def _walk(data: bytes, chunks: Chunks, lengths: tuple[Bytes, Bytes]) -> _Found:
         # Here the next chunk begins: a 0 stops the walk without a second comparison an event.
         table[stops] = 0
     plain, meta = (table.tobytes() + bytes(_LONGEST_PLAIN) for table in lengths)
-    events: list[int] = []
-    counts: list[int] = []
+    begins = bytearray(len(data))
     unended = early = 0
     for start, stop in chunks.tracks:
-        before = len(events)
-        at = _walk_track(data, start, stop, plain, meta, events)
+        at = _walk_track(data, start, stop, plain, meta, begins)
         unended += at is None
         early += at is not None and at < stop
-        counts.append(len(events) - before)
-    return _Found(events, counts, unended, early)
+    offsets = np.flatnonzero(np.frombuffer(begins, np.bool_))
+    counts = np.diff(np.searchsorted(offsets, [*(start for start, _ in chunks.tracks), len(data)]))
+    return _Found(offsets, counts, unended, early)
 
 
-def _walk_track(data: bytes, start: int, stop: int, plain: bytes, meta: bytes, events: list[int]) -> int | None:
-    """Append the first byte of every event; return the byte after end_of_track, or None where there is none."""
-    append = events.append
+def _walk_track(data: bytes, start: int, stop: int, plain: bytes, meta: bytes, begins: bytearray) -> int | None:
+    """Mark the first byte of every event; return the byte after end_of_track, or None where there is none."""
     at, data_bytes = start, _NO_STATUS
     while at < stop:
         table = plain if data_bytes == 2 else meta
         while length := table[at]:
-            append(at)
+            begins[at] = True
             at += length
         if at >= stop:
             break
-        append(at)
+        begins[at] = True
         at, data_bytes, ended = _one_event(data, at, stop, data_bytes)
         if ended:
             return at
     if at > stop:
-        raise _cut_event(events[bisect_left(events, stop) - 1])
+        raise _cut_event(begins.rfind(True, start, stop))
     return None
 
 
@@ -190,7 +187,7 @@ def _cut_event(at: int) -> UnreadableMidi:
 
 
 def _decode(code: Bytes, found: _Found, most_notes: int) -> Events:
-    offset = np.array(found.offsets, np.int64)
+    offset, per_track = found.offsets, found.counts
     delta, lead = _times(code, offset)
     first = code[lead]
     # A status holds until the next one: the position of the latest, carried forward. A track's first channel event
@@ -199,7 +196,6 @@ def _decode(code: Bytes, found: _Found, most_notes: int) -> Events:
     status = first[np.maximum.accumulate(np.where(speaks, np.arange(len(first)), 0))] if len(first) else first
     note = np.flatnonzero((first < 0xF0) & ((status & 0xE0) == 0x80))
 
-    per_track = np.array(found.counts)
     total = np.zeros(len(delta) + 1, np.int64)
     np.cumsum(delta, out=total[1:])
     tick = total[1:] - np.repeat(total[np.cumsum(per_track) - per_track], per_track)
