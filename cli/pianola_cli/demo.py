@@ -17,8 +17,9 @@ import click
 
 from pianola_cli.client import Client, Dataset, Run, SampleOptions, StillGoing
 from pianola_cli.commands.datasets import summary, wait_until_built
-from pianola_cli.commands.evaluations import finished, report_table, save_plots
+from pianola_cli.commands.evaluations import finished, save_plots
 from pianola_cli.commands.runs import watched
+from pianola_cli.comparison import report_text
 from pianola_cli.errors import PianolaError
 from pianola_cli.local.children import Keeper
 
@@ -135,7 +136,7 @@ class Demo:
             click.echo("  it takes longer than the demo has: it goes on when Pianola runs again,")
             click.echo(f"  and `pianola evaluate {run.id}` shows it then")
             return
-        click.echo(report_table(evaluation))
+        click.echo(report_text(evaluation.report or {}))
         for path in save_plots(client, evaluation, folder):
             click.echo(f"  {_shown(path)}")
 

@@ -59,6 +59,7 @@ for command in (
     samples.models,
     samples.sample,
     evaluations.evaluate,
+    evaluations.compare,
     inspections.inspect,
     keys.keys,
     demo.demo,

@@ -19,7 +19,7 @@ SAMPLE = {"id": "sample_1", "model": "m", "seed": 7, "n": 1, "windows": [{"index
 def test_help_lists_every_command_with_a_line() -> None:
     said = pianola("--help").output
     for name in ("up", "dataset", "recipes", "train", "runs", "watch", "cancel", "pause", "resume", "models", "sample",
-                 "evaluate", "inspect", "keys", "demo"):  # fmt: skip
+                 "evaluate", "compare", "inspect", "keys", "demo"):  # fmt: skip
         assert f"\n  {name} " in said
 
 
@@ -154,6 +154,9 @@ def test_an_evaluation_that_is_there_is_not_asked_for_again(tmp_path: Path) -> N
         "data": {"density": 0.03, "notes": 80},
         "largest_difference": 0.04,
         "note_frequency": {"data": [0.0]},
+        "two_sample": {"generated": {"accuracy": 0.75}, "data": None},
+        "likelihood": None,
+        "missing": {"two_sample.data": "63 windows on a side", "likelihood": "nothing was held out"},
     }
     done = {"id": "ev_1", "run_id": "run_1", "state": "succeeded", "report": report, "plots": ["latent.png"]}
     answers = (as_json({**RUN, "state": "succeeded"}), as_json(done), as_json(done), Answer(body=b"\x89PNG"))
@@ -161,8 +164,14 @@ def test_an_evaluation_that_is_there_is_not_asked_for_again(tmp_path: Path) -> N
         result = pianola("evaluate", "run_1", "-o", str(tmp_path / "plots"), server=server)
     assert result.exit_code == 0, result.output
     assert [asked.method for asked in server.asked] == ["GET"] * 4
-    assert "density  0.03       0.02" in result.stdout
-    assert "largest_difference   0.04" in result.stdout
+    said = [line.split("  ") for line in result.stdout.splitlines() if line]
+    lines = {line[0]: [cell.strip() for cell in line[1:] if cell] for line in said}
+    assert lines["what it plays"] == ["generated", "data"]
+    assert lines["lit share of the roll"] == ["0.02", "0.03"]
+    assert lines["largest"] == ["0.04"]
+    assert lines["the better of two classifiers"] == ["0.75", "-"]
+    assert "no two sample, data: 63 windows on a side\nno likelihood: nothing was held out\n" in result.stdout
+    assert "nats" not in result.stdout
     assert (tmp_path / "plots" / "latent.png").read_bytes() == b"\x89PNG"
 
 
@@ -173,6 +182,45 @@ def test_an_evaluation_of_other_samples_is_asked_for_and_waited_for() -> None:
         result = pianola("evaluate", "run_1", "--samples", "50", server=server)
     assert body(server) == {"samples": 50}
     assert (result.exit_code, result.stderr) == (1, "Error: the evaluation of run_1 failed: no checkpoint\n")
+
+
+def evaluated(run_id: str, dataset: str, coverage: float, nats: float | None) -> tuple[Answer, Answer]:
+    """What the server says of a run and of its evaluation."""
+    fidelity = {"generated": {"coverage": coverage}, "data": {"coverage": 0.97}}
+    report = {"fidelity": fidelity, "likelihood": nats and {"bound": nats}}
+    run = RUN | {"id": run_id, "state": "succeeded", "dataset_name": dataset, "seed": 1}
+    return as_json(run), as_json({"id": "ev_1", "run_id": run_id, "state": "succeeded", "report": report})
+
+
+def test_runs_are_compared_in_columns_beside_their_datas() -> None:
+    answers = (*evaluated("run_1", "small", 0.5, 193.5), *evaluated("run_2", "small", 0.25, None))
+    with scripted(*answers, *evaluated("run_3", "large", 0.125, 250.0)) as server:
+        result = pianola("compare", "run_1", "run_2", "run_3", server=server)
+    assert result.exit_code == 0, result.output
+    assert [line.split() for line in result.stdout.splitlines()[:3]] == [
+        ["run", "1", "run", "2", "run", "3"],
+        ["id", "run_1", "run_2", "run_3"],
+        ["dataset", "name", "small", "small", "large"],
+    ]
+    shared, coverage = result.stdout.split("\n\n")[1].splitlines()
+    assert shared.endswith("run 1  run 2  run 3  data with data: small  data with data: large")
+    assert coverage.split()[-5:] == ["0.5", "0.25", "0.125", "0.97", "0.97"]
+    assert result.stdout.splitlines()[-1].split()[-3:] == ["193.5", "-", "250"]
+
+
+def test_compared_runs_are_one_json_document() -> None:
+    with scripted(*evaluated("run_1", "small", 0.5, 193.5)) as server:
+        result = pianola("compare", "run_1", "--json", server=server)
+    (found,) = json.loads(result.stdout)
+    assert (found["run"]["id"], found["evaluation"]["report"]["likelihood"]) == ("run_1", {"bound": 193.5})
+
+
+def test_a_run_whose_evaluation_failed_is_not_compared() -> None:
+    failed = as_json({"id": "ev_1", "run_id": "run_1", "state": "failed", "error": "no checkpoint"})
+    with scripted(as_json(RUN), failed) as server:
+        result = pianola("compare", "run_1", server=server)
+    assert (result.exit_code, result.stderr) == (1, "Error: the evaluation of run_1 failed: no checkpoint\n")
+    assert pianola("compare").exit_code == 2
 
 
 def test_json_output_is_one_document() -> None:

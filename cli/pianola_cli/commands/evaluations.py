@@ -1,14 +1,14 @@
-"""`pianola evaluate`."""
+"""`pianola evaluate` and `pianola compare`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pianola_cli.common import as_json, echo_json, table, with_client
+from pianola_cli.comparison import comparison_text, report_text
 from pianola_cli.errors import PianolaError
 
 if TYPE_CHECKING:
@@ -39,10 +39,30 @@ def evaluate(
     if as_json:
         echo_json(done.model_dump(mode="json"))
     else:
-        click.echo(report_table(done))
+        click.echo(report_text(done.report or {}))
     if out is not None:
         for path in save_plots(client, done, out):
             click.echo(str(path), err=as_json)
+
+
+@click.command()
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@as_json
+@with_client
+def compare(client: Client, run_ids: tuple[str, ...], as_json: bool) -> None:
+    """Evaluations of several runs side by side; each has been evaluated, or is being so."""
+    found = [(client.run(run_id), finished(client, run_id)) for run_id in run_ids]
+    if as_json:
+        pairs = [{"run": run, "evaluation": done} for run, done in found]
+        echo_json([{name: one.model_dump(mode="json") for name, one in pair.items()} for pair in pairs])
+        return
+    named = [(f"run {place}", run, done.report or {}) for place, (run, done) in enumerate(found, 1)]
+    facts = [
+        (fact.replace("_", " "), *(getattr(run, fact) for _, run, _ in named))
+        for fact in ("id", "dataset_name", "family", "preset", "seed")
+    ]
+    click.echo(table(("", *(name for name, _, _ in named)), facts) + "\n")
+    click.echo(comparison_text([(name, run.dataset_name or "", report) for name, run, report in named]))
 
 
 def _evaluated(client: Client, run_id: str) -> bool:
@@ -76,21 +96,3 @@ def save_plots(client: Client, done: Evaluation, out: Path) -> list[Path]:
         path.write_bytes(client.plot_bytes(done.run_id, name))
         written.append(path)
     return written
-
-
-def report_table(done: Evaluation) -> str:
-    """The report's numbers: those of both sides next to each other, then the rest."""
-    report = done.report or {}
-    data, generated = report.get("data"), report.get("generated")
-    lines = []
-    if isinstance(data, Mapping) and isinstance(generated, Mapping):
-        both = [name for name in data if name in generated and _is_number(data[name])]
-        lines.append(table(("", "data", "generated"), [(name, data[name], generated[name]) for name in both]))
-    single = [(name, value) for name, value in report.items() if _is_number(value)]
-    if single:
-        lines.append(table(("comparison", "value"), single))
-    return "\n\n".join(lines)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
