@@ -95,8 +95,8 @@ class Api:
         assert run is not None
         return run
 
-    def evaluate_at(self, run: Run, step: int, final: bool = False) -> leases.NewCheckpoint:
-        """Commit an evaluation point with a picture."""
+    def evaluate_at(self, run: Run, step: int, final: bool = False, **measured: float) -> leases.NewCheckpoint:
+        """Commit an evaluation point with a picture, where this was measured too."""
         whole, half, picture = f"whole {step}".encode(), f"half {step}".encode(), f"picture {step}".encode()
         folder = f"runs/{run.id}/a{run.attempt}/s{step}"
         for name, data in {"whole": whole, "half": half, "picture": picture}.items():
@@ -117,7 +117,9 @@ class Api:
             f"samples-{step}.png", "samples", step, f"{folder}/picture", "image/png", len(picture)
         )
         with self.context.records.write() as session:
-            leases.commit_checkpoint(session, run.id, run.attempt, new, {"loss": 1 / step, "kl": 2.0}, [plot])
+            leases.commit_checkpoint(
+                session, run.id, run.attempt, new, {"loss": 1 / step, "kl": 2.0} | measured, [plot]
+            )
         return new
 
     def finish(self, run: Run) -> str:
@@ -125,13 +127,14 @@ class Api:
         with self.context.records.write() as session:
             return leases.succeed(session, run.id, run.attempt, samples=1000, seed=0).id
 
-    def trained(self, steps: Sequence[int] = (10, 20), **changes: Any) -> Any:
-        """A run that has succeeded, of a dataset of its own."""
+    def trained(self, steps: Sequence[int] = (10, 20), held_out: Sequence[float] = (), **changes: Any) -> Any:
+        """A run that has succeeded, of a dataset of its own; held_out: its loss on held-out windows at each step."""
         self.built()
         run_id = self.post("/v1/runs", json={"dataset": "chorales", "family": "vae", **changes})["id"]
         run = self.claim(run_id)
-        for step in steps:
-            self.evaluate_at(run, step, final=step == steps[-1])
+        losses = [{"validation_loss": loss} for loss in held_out] or [{} for _ in steps]
+        for step, measured in zip(steps, losses, strict=True):
+            self.evaluate_at(run, step, final=step == steps[-1], **measured)
         self.finish(run)
         return self.get(f"/v1/runs/{run_id}")
 

@@ -40,6 +40,30 @@ def test_metrics_checkpoints_attempts(trained: tuple[Api, dict[str, Any]]) -> No
     assert (attempt["attempt"], attempt["worker"], attempt["outcome"]) == (1, "worker", "succeeded")
 
 
+@pytest.mark.parametrize(("keep", "plays"), [("best", 20), ("last", 30)])
+def test_the_best_checkpoint_is_told_and_plays_where_it_is_kept(either_api: Api, keep: str, plays: int) -> None:
+    api = either_api
+    run = api.trained((10, 20, 30), (9.5, 7, 8.25), model="bach", options={"keep": keep})
+    assert (run["best_step"], run["step"], run["options"]["keep"]) == (20, 30, keep)
+    assert [listed["best_step"] for listed in api.get("/v1/runs")["items"]] == [20]
+    checkpoints = everything(api, f"/v1/runs/{run['id']}/checkpoints")
+    assert [(one["step"], one["best"], one["final"]) for one in checkpoints] == [
+        (10, False, False),
+        (20, True, False),
+        (30, False, True),
+    ]
+    chosen = hashlib.sha256(f"half {plays}".encode()).hexdigest()
+    assert api.get("/v1/models/bach")["checkpoint"] == chosen
+    assert api.get(f"/v1/runs/{run['id']}/evaluation")["checkpoint"] == chosen
+    assert api.post("/v1/models", 201, json={"name": "abc", "run": run["id"]})["step"] == plays
+
+
+def test_of_a_run_without_held_out_losses_none_is_best(trained: tuple[Api, dict[str, Any]]) -> None:
+    api, run = trained
+    assert run["best_step"] is None
+    assert not any(one["best"] for one in everything(api, f"/v1/runs/{run['id']}/checkpoints"))
+
+
 def test_a_checkpoint_is_served_whole_and_by_half(trained: tuple[Api, dict[str, Any]]) -> None:
     api, run = trained
     for content in (b"whole 20", b"half 20"):

@@ -95,6 +95,25 @@ def test_a_run_is_sent_to_a_device() -> None:
     assert pianola("train", "small", "--device", "tpu").exit_code == 2
 
 
+def test_a_run_tells_which_of_its_checkpoints_is_best_and_which_plays() -> None:
+    run = RUN | {"step": 40, "best_step": 20, "seed": 3, "options": {"keep": "best"}}
+    points = [{"step": step, "epoch": 1, "values": {"validation_loss": loss}} for step, loss in ((20, 1.5), (40, 2.5))]
+    with scripted(as_json(run), as_json({"items": points, "next_cursor": None})) as server:
+        result = pianola("runs", "run_1", server=server)
+    assert result.exit_code == 0, result.output
+    assert "best on held-out windows: step 20; the best checkpoint plays\n" in result.stdout
+    with scripted(as_json({"items": [run], "next_cursor": None})) as server:
+        heading, line = pianola("runs", server=server).stdout.splitlines()
+    assert heading.split()[5:7] == ["step", "best"]
+    assert line.split()[5:7] == ["40", "20"]
+
+
+def test_a_run_without_a_best_checkpoint_says_nothing_of_one() -> None:
+    with scripted(as_json(RUN), as_json({"items": [], "next_cursor": None})) as server:
+        result = pianola("runs", "run_1", server=server)
+    assert (result.exit_code, "best" in result.stdout) == (0, False), result.output
+
+
 def test_the_key_may_come_from_the_environment() -> None:
     with scripted(as_json({"items": [], "next_cursor": None})) as server:
         CliRunner().invoke(main, ["models"], env={"PIANOLA_URL": server.url, "PIANOLA_KEY": "pk_1"})

@@ -64,6 +64,28 @@ def test_a_bad_option_is_refused_with_its_value(overrides: dict[str, object], fi
     assert refusal("vae", "default", overrides) == [{"field": field, "message": message}]
 
 
+@pytest.mark.parametrize(("name", "value", "only"), [("keep", "best", "last"), ("patience", 3, "null")])
+def test_a_family_without_a_likelihood_has_no_best_checkpoint(name: str, value: object, only: str) -> None:
+    message = f"{name} must be {only}: a gan has no held-out loss that says which checkpoint is best"
+    assert refusal("gan", "default", {name: value}) == [{"field": name, "message": message}]
+    assert resolve("vae", "thesis", {name: value}).model_dump()[name] == value
+
+
+def test_presets_say_what_plays_and_what_ends_them() -> None:
+    said = {
+        (family, name): (preset.options.keep, preset.options.patience, preset.options.collapse_points)
+        for family, presets in PRESETS.items()
+        for name, preset in presets.items()
+    }
+    assert said == {
+        ("vae", "thesis"): ("last", None, None),
+        ("vae", "default"): ("best", None, None),
+        ("gan", "thesis"): ("last", None, 3),
+        ("gan", "default"): ("last", None, 3),
+    }
+    assert {one["family"]: one["decides"] for one in describe()["families"]} == {"vae": "validation_loss", "gan": None}
+
+
 def test_an_unknown_option_without_a_likeness_is_answered_with_all_there_are() -> None:
     [error] = refusal("gan", "default", {"zzz": 1})
     assert error["message"].startswith("zzz is not an option; there are batch, epochs, seconds,")

@@ -83,13 +83,13 @@ def built_dataset(records: Records, name: str | None = None) -> str:
     return dataset_id
 
 
-def queued_run(records: Records, model: str | None = None) -> Run:
+def queued_run(records: Records, model: str | None = None, family: str = "vae", **options: object) -> Run:
     """A queued run of a dataset of its own."""
     dataset_id = built_dataset(records)
     with records.write() as session:
         dataset = datasets.get(session, dataset_id)
         return runs.submit(
-            session, dataset, family="vae", preset="default", options={}, seed=7, queue="train", model=model
+            session, dataset, family=family, preset="default", options=options, seed=7, queue="train", model=model
         )
 
 

@@ -270,11 +270,16 @@ class Undisturbed:
     weights: Arrays
 
 
+def lasting() -> System:
+    """A system that lasts as long as the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="pianola-trainer-")
+    return _stack.enter_context(system(Path(_stack.enter_context(folder))))
+
+
 @functools.cache
 def undisturbed(family: str = "vae", preset: str = "default") -> Undisturbed:
     """Trained once a session: what runs of the same dataset, options and seed have to end with."""
-    folder = tempfile.TemporaryDirectory(prefix="pianola-trainer-")
-    made = _stack.enter_context(system(Path(_stack.enter_context(folder))))
+    made = lasting()
     dataset = built_dataset(made)
     run_id = submit(made, dataset, family, preset)
     with attempt(made, run_id, claim(made, run_id)) as process:

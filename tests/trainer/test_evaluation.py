@@ -11,6 +11,7 @@ from trainer.making import System
 
 from pianola.queue import create_celery
 from pianola.records import evaluations, runs
+from pianola.records.best import playing
 from pianola.records.tables import Checkpoint, Evaluation
 from pianola.settings import TrainerSettings
 from pianola.spool import Spool
@@ -51,7 +52,9 @@ def test_an_evaluation_compares_the_checkpoint_with_the_dataset(
     tmp_path: Path, model: tuple[str, str], stems: tuple[str, ...]
 ) -> None:
     system, run_id = making.undisturbed(*model).system, making.undisturbed(*model).final.run_id
-    checkpoint = system.checkpoints(run_id)[-1]
+    with system.records.read() as session:
+        checkpoint = playing(session, runs.get(session, run_id))
+    assert checkpoint is not None
     done = evaluate(system, run_id, tmp_path, samples=40)
     assert done.state == "succeeded", done.error
     assert done.report is not None

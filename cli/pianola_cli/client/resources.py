@@ -223,6 +223,7 @@ class Run(Resource):
     attempt: int = 0
     step: int | None = None
     epoch: int | None = None
+    best_step: int | None = None
     progress: Progress | None = None
     error: str | None = None
     created_at: datetime | None = None
@@ -268,6 +269,7 @@ class Checkpoint(Resource):
     generator_digest: str | None = None
     generator_size: int | None = None
     final: bool = False
+    best: bool = False
     created_at: datetime | None = None
 
 

@@ -83,8 +83,11 @@ def runs(client: Client, run_id: str | None, state: str | None, dataset: str | N
         if as_json:
             echo_json([run.model_dump(mode="json") for run in found])
             return
-        headings = ("run", "state", "family", "preset", "dataset", "step", "epoch", "model")
-        rows = [(r.id, r.state, r.family, r.preset, r.dataset_name, r.step, r.epoch, r.model or "-") for r in found]
+        headings = ("run", "state", "family", "preset", "dataset", "step", "best", "epoch", "model")
+        rows = [
+            (r.id, r.state, r.family, r.preset, r.dataset_name, r.step, r.best_step, r.epoch, r.model or "-")
+            for r in found
+        ]
         click.echo(table(headings, rows) if rows else "no runs yet; start one with `pianola train DATASET`")
         return
     run = client.run(run_id)
@@ -96,6 +99,9 @@ def runs(client: Client, run_id: str | None, state: str | None, dataset: str | N
     click.echo(f"{run.id} is {run.state}: {run.family} {run.preset} on {run.dataset_name}, seed {run.seed}")
     if run.error:
         click.echo(run.error)
+    if run.best_step is not None:
+        keep = run.options.get("keep", "last")
+        click.echo(f"best on held-out windows: step {run.best_step}; the {keep} checkpoint plays")
     if points:
         names = sorted({name for point in points for name in point.values})
         values = [(point.step, point.epoch, *(point.values.get(name) for name in names)) for point in points]

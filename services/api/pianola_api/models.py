@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pianola.models.presets import describe
 from pianola.records import models, runs
+from pianola.records.best import playing
 from pianola.records.errors import NotFound
 from pianola.records.tables import Checkpoint
 from pianola_api import lists
@@ -64,10 +65,10 @@ def point(json_data: NewModel) -> Response:
 
 
 def _checkpoint(session: Session, wanted: NewModel) -> Checkpoint:
-    run_id = runs.get(session, wanted.run).id
-    found = runs.checkpoints(session, run_id)
-    if wanted.checkpoint is None:
-        if not found:
-            raise NotFound("checkpoint of run", run_id)
-        return found[-1]
-    return runs.checkpoint(session, wanted.checkpoint, run_id)
+    run = runs.get(session, wanted.run)
+    if wanted.checkpoint is not None:
+        return runs.checkpoint(session, wanted.checkpoint, run.id)
+    found = playing(session, run)
+    if found is None:
+        raise NotFound("checkpoint of run", run.id)
+    return found

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pianola.queue import EVALUATE_RUN
 from pianola.records import evaluations, runs, tables
+from pianola.records.best import best
 from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
@@ -54,8 +55,12 @@ def attempts(run: str, query_data: PageQuery) -> dict[str, Any]:
 @blueprint.input(PageQuery, location="query")
 @blueprint.output(CheckpointPage)
 def checkpoints(run: str, query_data: PageQuery) -> dict[str, Any]:
-    """The run's committed checkpoints, by step"""
-    return _left(run, query_data, runs.checkpoints, lambda row: (row.step, row.attempt), Checkpoint.model_validate)
+    """The run's committed checkpoints, by step, and which of them is the best so far"""
+    with here().records.read() as session:
+        row = runs.get(session, run)
+        found, best_one = runs.checkpoints(session, row.id), best(session, [row]).get(row.id)
+    page = lists.cut(found, lambda one: (one.step, one.attempt), query_data.limit, query_data.cursor)
+    return lists.answer(page, lambda one: Checkpoint.of(one, best_one))
 
 
 @blueprint.get("/runs/<run>/checkpoints/<digest>")
@@ -100,7 +105,7 @@ def evaluation(run: str) -> Evaluation:
 @blueprint.input(NewEvaluation)
 @blueprint.output(Evaluation, status_code=202)
 def evaluate(run: str, json_data: NewEvaluation) -> Response:
-    """Evaluate the run's newest checkpoint
+    """Evaluate the run's checkpoint that plays: the best or the last, as its option `keep` says
 
     One that is queued or running already is answered as it is.
     """

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pianola.models.presets import resolve
 from pianola.queue import TRAIN_RUN
 from pianola.records import datasets, runs
+from pianola.records.best import best
 from pianola.records.states import RunState
 from pianola.records.tables import Dataset
 from pianola.records.tables import Run as Row
@@ -53,7 +54,7 @@ def submit(json_data: NewRun) -> Response:
             model=json_data.model,
         )
         check_windows(dataset, options)
-        return Done(201, Run.of(row, dataset), [_task(row)])
+        return Done(201, _shape(session, row), [_task(row)])
 
     return once(work)
 
@@ -66,7 +67,9 @@ def listed(query_data: RunsQuery) -> dict[str, Any]:
     with here().records.read() as session:
         of = None if query_data.dataset is None else datasets.get(session, query_data.dataset).id
         page = runs.list_page(session, query_data.limit, query_data.cursor, query_data.state, of)
-        return lists.answer(page, lambda row: _shape(session, row))
+        # The session keeps the datasets it has seen: a list of runs asks for each one once.
+        found = best(session, page.rows)
+        return lists.answer(page, lambda row: Run.of(row, session.get_one(Dataset, row.dataset_id), found.get(row.id)))
 
 
 @blueprint.get("/runs/<run>")
@@ -111,5 +114,4 @@ def _task(row: Row) -> Message:
 
 
 def _shape(session: Session, row: Row) -> Run:
-    # The session keeps the datasets it has seen: a list of runs asks for each one once.
-    return Run.of(row, session.get_one(Dataset, row.dataset_id))
+    return Run.of(row, session.get_one(Dataset, row.dataset_id), best(session, [row]).get(row.id))

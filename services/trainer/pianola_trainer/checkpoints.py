@@ -131,8 +131,17 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
         return None
 
-    def commit(self, learner: Learner[Any], place: Place, values: Json, files: Sequence[File], *, final: bool) -> None:
-        """Commit the learner as it is now, with what was measured and drawn.
+    def commit(
+        self,
+        learner: Learner[Any],
+        place: Place,
+        values: Json,
+        files: Sequence[File],
+        *,
+        final: bool,
+        stopped_early: Json | None = None,
+    ) -> None:
+        """Commit the learner as it is now, with what was measured and drawn; stopped_early: see leases.
 
         Objects first, the manifest last of them, then one fenced transaction: a checkpoint that a row names is whole.
         Raises StaleAttempt.
@@ -175,7 +184,7 @@ class Checkpoints:
             manifest_key=manifest_key,
             final=final,
         )
-        patiently(lambda: self._commit(new, values, artefacts))
+        patiently(lambda: self._commit(new, values, artefacts, stopped_early))
         _log.info("committed", step=place.step, digest=digest, final=final)
 
     def _put_whole(self, folder: str, learner: Learner[Any], place: Place) -> tuple[str, str, int]:
@@ -193,10 +202,12 @@ class Checkpoints:
     def _put(self, key: str, data: bytes) -> None:
         patiently(lambda: self._assignment.store.put(key, data))
 
-    def _commit(self, new: NewCheckpoint, values: Json, artefacts: Sequence[NewArtefact]) -> None:
+    def _commit(
+        self, new: NewCheckpoint, values: Json, artefacts: Sequence[NewArtefact], stopped_early: Json | None
+    ) -> None:
         run_id, attempt = self._assignment.run.id, self._assignment.attempt
         with self._assignment.records.write() as session:
             # A connection that broke may have broken after the commit.
             same = (Checkpoint.run_id == run_id, Checkpoint.attempt == attempt, Checkpoint.step == new.step)
             if not session.scalar(select(exists().where(*same))):
-                leases.commit_checkpoint(session, run_id, attempt, new, values, artefacts)
+                leases.commit_checkpoint(session, run_id, attempt, new, values, artefacts, stopped_early)

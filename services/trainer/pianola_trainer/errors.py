@@ -1,6 +1,6 @@
 """What ends a run for good, whoever tries it: errors whose message the run's owner reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 
@@ -39,6 +39,35 @@ class Diverged(CannotTrain):
         found = "NaN" if value != value else "infinite"
         super().__init__(f"{what} became {found} at step {step}: lower learning_rate (now {learning_rate:g})")
         self.what, self.step, self.learning_rate = what, step, learning_rate
+
+
+class Collapsed(CannotTrain):
+    """What the run plays has been nearly silent for several evaluation points in a row."""
+
+    def __init__(self, heard: Sequence[tuple[int, float]], density: float, good: int | None) -> None:
+        """heard: step and density of each of them, 0 to 1. density: the data's. good: the last step that was not so."""
+        seen = ", ".join(f"{share:.2%} at step {step}" for step, share in heard)
+        kept = (
+            f"the checkpoint of step {good} is the last that plays and can be given a model name"
+            if good is not None
+            else "no checkpoint plays"
+        )
+        super().__init__(
+            f"the model fell silent: of what it plays are lit {seen}, under a tenth of the data's {density:.2%}; "
+            f"{kept}; try a lower learning_rate, another seed or the default preset, or collapse_points null"
+        )
+        self.heard, self.density, self.good = heard, density, good
+
+
+class NothingHeldOut(CannotTrain):
+    """The run is to stop by a held-out loss, and no window is held out."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(
+            f"patience {patience} goes by the loss on held-out windows, and none is held out: raise held_out or leave "
+            "patience null"
+        )
+        self.patience = patience
 
 
 class DatasetUnreadable(CannotTrain):

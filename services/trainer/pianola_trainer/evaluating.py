@@ -48,7 +48,7 @@ _log = structlog.get_logger("evaluation")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is evaluated: rows as they were at the start, and the run's series up to the checkpoint."""
+    """What is evaluated: rows as they were at the start, and the run's series, also past the checkpoint."""
 
     evaluation: Evaluation
     run: Run
@@ -110,7 +110,7 @@ def _read(records: Records, evaluation_id: str, attempt: int) -> Subject:
             raise StaleAttempt(evaluation_id, attempt)
         run = session.get_one(Run, evaluation.run_id)
         checkpoint = session.get_one(Checkpoint, evaluation.checkpoint_id)
-        series = [point for point in runs.metrics(session, run.id) if point.step <= checkpoint.step]
+        series = runs.metrics(session, run.id)
         kept = [row for row in runs.artefacts(session, run.id) if row.kind == "latent" and row.step <= checkpoint.step]
         latent_key = kept[-1].key if kept else None
         points = [(point.step, point.values) for point in series]

@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import save
 from torch import Tensor
 
-from pianola.codec.window import Integers
+from pianola.codec.window import Bytes, Integers
 from pianola.evaluation.pictures import grid_png
 from pianola.models.base import Learner
 from pianola.models.registry import load_generator, save_generator
@@ -16,6 +16,7 @@ from pianola_trainer.batches import Split, evenly, step_seed
 from pianola_trainer.checkpoints import File
 from pianola_trainer.errors import Diverged
 from pianola_trainer.orders import Order, Orders
+from pianola_trainer.stopping import SAMPLE_DENSITY
 from pianola_trainer.windows import PackedWindows
 
 GRID: Final = 25
@@ -47,18 +48,21 @@ class Point:
         """What the held-out windows say."""
         return learner.validate(self._batches(self._split.held_out, *only))
 
-    def draw(self, learner: Learner[Any], *only: Order) -> list[File]:
-        """The sample grid and, for a family that encodes, the latent positions of the data."""
+    def draw(self, learner: Learner[Any], *only: Order) -> tuple[dict[str, float], list[File]]:
+        """What the learner plays: its density, and files: the sample grid and, for a family that encodes, the latent
+        positions of the data.
+        """
         step = learner.steps_taken
         self._orders.check(*only)
-        grid = File(f"samples-{step}.png", "samples", "image/png", self._grid(learner))
-        return [grid, *self._latent(learner, step, *only)]
+        played = self._play(learner)
+        picture = grid_png(played, columns=5, lowest_pitch=self._windows.lowest_pitch)
+        grid = File(f"samples-{step}.png", "samples", "image/png", picture)
+        return {SAMPLE_DENSITY: float(played.mean())}, [grid, *self._latent(learner, step, *only)]
 
-    def _grid(self, learner: Learner[Any]) -> bytes:
+    def _play(self, learner: Learner[Any]) -> Bytes:
         # What is shown is what the saved half plays.
         generator = load_generator(save_generator(learner, self._windows.lowest_pitch))
-        positions = np.stack([generator.draw(self._seed, index) for index in range(GRID)])
-        return grid_png(generator.windows(positions), columns=5, lowest_pitch=self._windows.lowest_pitch)
+        return generator.windows(np.stack([generator.draw(self._seed, index) for index in range(GRID)]))
 
     def _latent(self, learner: Learner[Any], step: int, *only: Order) -> list[File]:
         found = []

@@ -1,7 +1,7 @@
 """The training loop of one attempt: from the newest checkpoint, or the beginning, to the run's end or an order."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -9,19 +9,21 @@ import torch
 from sqlalchemy.exc import DBAPIError
 
 from pianola.models.base import Learner
+from pianola.models.presets import FAMILIES
 from pianola.models.registry import create_learner
-from pianola.records import leases
+from pianola.records import leases, runs
 from pianola.records.states import RunState
-from pianola.records.tables import Json, Run
+from pianola.records.tables import Json, Metric, Run
 from pianola_trainer.assignment import Assignment
 from pianola_trainer.batches import Batches, Split, split_of_run, step_seed
 from pianola_trainer.checkpoints import Checkpoints, File, Place
 from pianola_trainer.course import Course
-from pianola_trainer.errors import NoWindows, OneSided
+from pianola_trainer.errors import NothingHeldOut, NoWindows, OneSided
 from pianola_trainer.means import Means
 from pianola_trainer.orders import Asked, Order, Orders
 from pianola_trainer.patience import is_away, patiently
 from pianola_trainer.points import Point, as_batch, check_finite, check_weights
+from pianola_trainer.stopping import check_sound, is_exhausted
 from pianola_trainer.windows import read_windows
 
 REPORT_SECONDS: Final = 1.0
@@ -41,13 +43,14 @@ class Training:
         run, options = assignment.run, assignment.options
         self._windows = read_windows(assignment.store, assignment.dataset)
         sides = self._sides()
+        if options.patience is not None and not len(sides.held_out):
+            raise NothingHeldOut(options.patience)
         self._batches = Batches(sides.training, options.batch, run.seed)
         self._course = Course.of(options, self._batches)
         self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides)
         self._point = Point(self._windows, sides, run.seed, orders)
-        self._learner: Learner[Any] = create_learner(
-            run.family, run.preset, options, run.seed, self._windows.density(sides.training)
-        )
+        self._density = self._windows.density(sides.training)
+        self._learner: Learner[Any] = create_learner(run.family, run.preset, options, run.seed, self._density)
         self._elapsed = 0.0
         self._committed: int | None = None
         self._means = Means()
@@ -72,13 +75,20 @@ class Training:
             raise OneSided(dataset.name, dataset.options, "held-out")
         return sides
 
+    def _series(self) -> Sequence[Metric]:
+        with self._assignment.records.read() as session:
+            return runs.metrics(session, self._assignment.run.id)
+
     @property
     def _step(self) -> int:
         return self._learner.steps_taken
 
     def run(self) -> None:
         """Train to the end: the final checkpoint is committed and the run has succeeded."""
-        if not self._resume():
+        ended = self._resume()
+        # An attempt may have died between the point that tells and telling.
+        self._check_sound()
+        if not ended:
             try:
                 self._train()
             except Asked as asked:
@@ -108,8 +118,12 @@ class Training:
         while not self._course.done(self._step, self._elapsed):
             self._orders.check()
             self._report(self._learn())
-            if self._point_is_due() and not self._course.done(self._step, self._elapsed):
-                self._commit_point(final=False)
+            if (
+                self._point_is_due()
+                and not self._course.done(self._step, self._elapsed)
+                and self._commit_point(final=False)
+            ):
+                return
         # What is finished is finished: from here on only a cancel stops it.
         self._commit_point("cancel", final=True)
 
@@ -140,16 +154,39 @@ class Training:
         done = fraction - self._fraction_at_start
         return (now - self._started) * (1 - fraction) / done if done > 0 else None
 
-    def _commit_point(self, *only: Order, final: bool) -> None:
+    def _commit_point(self, *only: Order, final: bool) -> bool:
+        """Measure, draw and commit; True where training ends here."""
         began = time.monotonic()
         check_weights(self._learner)
         self._point.calibrate(self._learner, *only)
         measured = self._point.measure(self._learner, *only)
         check_finite(measured, self._learner)
-        files = self._point.draw(self._learner, *only)
-        self._commit({**self._means.take(), **measured}, files, final=final)
+        played, files = self._point.draw(self._learner, *only)
+        stopped_early = None if final else self._stopped_early(measured)
+        values = {**self._means.take(), **measured, **played}
+        final = final or stopped_early is not None
+        self._commit(values, files, final=final, stopped_early=stopped_early)
+        self._check_sound()
         self._last_point = time.monotonic()
         self._pause = max(self._assignment.options.evaluate_every_seconds, POINT_SHARE * (self._last_point - began))
+        return final
+
+    def _stopped_early(self, measured: Mapping[str, float]) -> Json | None:
+        """What the event says where, with what was measured now, the run's patience ends; None where it does not."""
+        patience, decides = self._assignment.options.patience, FAMILIES[self._assignment.run.family].decides
+        if patience is None or decides is None:
+            return None
+        found = [(point.step, point.values[decides]) for point in patiently(self._series) if decides in point.values]
+        found.append((self._step, measured[decides]))
+        if not is_exhausted([loss for _, loss in found], patience):
+            return None
+        return {"step": self._step, "best_step": min(found, key=lambda one: one[1])[0], "patience": patience}
+
+    def _check_sound(self) -> None:
+        """Raise Collapsed where the run plays next to nothing."""
+        most = self._assignment.options.collapse_points
+        if most is not None:
+            check_sound(patiently(self._series), self._density, most)
 
     def _let_go(self, asked: Asked) -> None:
         """Keep what was learnt since the last checkpoint, unless nobody wants it."""
@@ -159,8 +196,9 @@ class Training:
             self._point.calibrate(self._learner, "cancel")
             self._commit(self._means.take(), [], final=False)
 
-    def _commit(self, values: Json, files: list[File], *, final: bool) -> None:
-        self._checkpoints.commit(self._learner, self._place(), values, files, final=final)
+    def _commit(self, values: Json, files: list[File], *, final: bool, stopped_early: Json | None = None) -> None:
+        place = self._place()
+        self._checkpoints.commit(self._learner, place, values, files, final=final, stopped_early=stopped_early)
         self._committed = self._step
 
     def _place(self) -> Place:

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 Size = int | float | list[int]
+_SAID_HERE: Final = "said_here"
+"""The type of errors whose message is a sentence of ours already."""
 
 
 class BadRunOptions(ValueError):
@@ -45,12 +47,24 @@ class RunOptions(BaseModel):
         None, ge=1, le=10_000_000, description="steps between evaluation points; otherwise evaluate_every_seconds"
     )
     evaluate_every_seconds: float = Field(30.0, gt=0, le=86_400, description="seconds between evaluation points")
+    keep: Literal["best", "last"] = Field(
+        "last", description="the checkpoint that plays: the one with the lowest held-out loss, or the last"
+    )
+    patience: int | None = Field(
+        None, ge=1, le=100_000, description="evaluation points without a lower held-out loss that end the run"
+    )
+    collapse_points: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="evaluation points in a row, all under a tenth of the data's density, that fail the run",
+    )
     threads: int = Field(2, ge=1, le=256, description="CPU threads of the worker")
 
     @model_validator(mode="after")
     def _one_length(self) -> RunOptions:
         if (self.epochs is None) == (self.seconds is None):
-            raise PydanticCustomError("one_length", "give either epochs or seconds: one of them, not both")
+            raise PydanticCustomError(_SAID_HERE, "give either epochs or seconds: one of them, not both")
         return self
 
 
@@ -77,6 +91,27 @@ class GanOptions(RunOptions):
         description="weight of the discriminator's change under small noise on real windows; 0 is off",
     )
     discriminator_steps: int = Field(1, ge=1, le=100, description="steps of the discriminator to one of the generator")
+
+    @field_validator("keep", "patience")
+    @classmethod
+    def _no_measure(cls, value: str | int | None, info: ValidationInfo) -> str | int | None:
+        if value not in ("last", None):
+            only = "last" if info.field_name == "keep" else "null"
+            message = f"{info.field_name} must be {only}: a gan has no held-out loss that says which checkpoint is best"
+            raise PydanticCustomError(_SAID_HERE, "{message}", {"message": message})
+        return value
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of model.
+
+    decides: the metric on held-out windows, lower is better, that says which of a run's checkpoints is best; None for a
+    family without a likelihood, where no such number tells how well it plays.
+    """
+
+    summary: str
+    decides: str | None
 
 
 @dataclass(frozen=True)
@@ -128,6 +163,7 @@ _VAE_DEFAULT = Preset(
         kl_weight=1.0,
         kl_warmup_steps=100,
         free_bits=20.0,
+        keep="best",
     ),
 )
 _GAN_THESIS = Preset(
@@ -135,7 +171,7 @@ _GAN_THESIS = Preset(
     name="thesis",
     summary="The thesis's DCGAN, layer for layer: 100-D noise, two transposed convolutions, a small discriminator",
     network=MappingProxyType({"latent": 100}),
-    options=GanOptions(epochs=50, batch=64, learning_rate=2e-4, beta1=0.5),
+    options=GanOptions(epochs=50, batch=64, learning_rate=2e-4, beta1=0.5, collapse_points=3),
 )
 _GAN_DEFAULT = Preset(
     family="gan",
@@ -155,6 +191,7 @@ _GAN_DEFAULT = Preset(
         transpose_up=5,
         gradient_penalty=1.0,
         discriminator_steps=2,
+        collapse_points=3,
     ),
 )
 
@@ -162,10 +199,12 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "vae": {"thesis": _VAE_THESIS, "default": _VAE_DEFAULT},
     "gan": {"thesis": _GAN_THESIS, "default": _GAN_DEFAULT},
 }
-_SUMMARIES = {
-    "vae": "Variational autoencoder: has a place in its latent space for every window",
-    "gan": "Generative adversarial network: a generator that learns to pass for the data",
-}
+FAMILIES: Final = MappingProxyType(
+    {
+        "vae": Family("Variational autoencoder: has a place in its latent space for every window", "validation_loss"),
+        "gan": Family("Generative adversarial network: a generator that learns to pass for the data", None),
+    }
+)
 
 
 def find_preset(family: str, preset: str) -> Preset:
@@ -199,7 +238,8 @@ def describe() -> dict[str, Any]:
         "families": [
             {
                 "family": family,
-                "summary": _SUMMARIES[family],
+                "summary": FAMILIES[family].summary,
+                "decides": FAMILIES[family].decides,
                 "options": type(next(iter(presets.values())).options).model_json_schema(),
                 "presets": [
                     {
@@ -222,7 +262,7 @@ def _error(name: str, message: str) -> dict[str, str]:
 
 def _explain(error: ErrorDetails, properties: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     name = str(error["loc"][0]) if error["loc"] else "epochs"
-    if error["type"] == "one_length":
+    if error["type"] == _SAID_HERE:
         return _error(name, error["msg"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, properties, n=1)

@@ -6,22 +6,23 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from pianola.records import events
+from pianola.records.best import playing
 from pianola.records.clock import database_now
 from pianola.records.errors import NotFound, StaleAttempt
 from pianola.records.ids import new_id
 from pianola.records.leases import MAX_BARREN_ATTEMPTS, NewArtefact
 from pianola.records.states import EvaluationState
-from pianola.records.tables import Artefact, Checkpoint, Evaluation, Json, Run
+from pianola.records.tables import Artefact, Evaluation, Json, Run
 
 _OPEN = (EvaluationState.QUEUED, EvaluationState.RUNNING)
 
 
 def request(session: Session, run_id: str, samples: int, seed: int) -> Evaluation:
-    """A new evaluation of the run's newest checkpoint; send its task after the commit.
+    """A new evaluation of the run's checkpoint that plays (see best.py); send its task after the commit.
 
     One that is queued or running already is returned as it is. Raises NotFound where the run has no checkpoint.
     """
-    session.execute(select(Run.id).where(Run.id == run_id).with_for_update())
+    run = session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
     open_one = session.scalar(
         select(Evaluation)
         .where(Evaluation.run_id == run_id, Evaluation.state.in_(_OPEN))
@@ -30,15 +31,10 @@ def request(session: Session, run_id: str, samples: int, seed: int) -> Evaluatio
     )
     if open_one is not None:
         return open_one
-    newest = session.scalar(
-        select(Checkpoint)
-        .where(Checkpoint.run_id == run_id)
-        .order_by(Checkpoint.step.desc(), Checkpoint.attempt.desc())
-        .limit(1)
-    )
-    if newest is None:
+    chosen = playing(session, run)
+    if chosen is None:
         raise NotFound("checkpoint of run", run_id)
-    evaluation = Evaluation(id=new_id("ev"), run_id=run_id, checkpoint_id=newest.id, samples=samples, seed=seed)
+    evaluation = Evaluation(id=new_id("ev"), run_id=run_id, checkpoint_id=chosen.id, samples=samples, seed=seed)
     session.add(evaluation)
     session.flush()
     session.refresh(evaluation)

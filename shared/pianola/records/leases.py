@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pianola.records import events, models
+from pianola.records.best import playing
 from pianola.records.clock import database_now
 from pianola.records.errors import StaleAttempt
 from pianola.records.ids import new_id
@@ -112,8 +113,12 @@ def commit_checkpoint(
     new: NewCheckpoint,
     values: Json,
     artefacts: Iterable[NewArtefact],
+    stopped_early: Json | None = None,
 ) -> Checkpoint:
-    """Commit an evaluation point: checkpoint, metric values, pictures and event, all or none. Raises StaleAttempt."""
+    """Commit an evaluation point: checkpoint, metric values, pictures and event, all or none. Raises StaleAttempt.
+
+    stopped_early: why training ends here, before its time; an event of its own says it.
+    """
     _fenced(session, run_id, attempt, step=new.step, epoch=new.epoch, barren_attempts=0)
     checkpoint = Checkpoint(id=new_id("ckpt"), run_id=run_id, attempt=attempt, **vars(new))
     session.add(checkpoint)
@@ -122,28 +127,26 @@ def commit_checkpoint(
         session.merge(Artefact(run_id=run_id, **vars(artefact)))
     data = {"step": new.step, "epoch": new.epoch, "attempt": attempt, "values": values}
     events.append(session, Run, run_id, "evaluated", data | {"checkpoint": new.generator_digest})
+    if stopped_early is not None:
+        events.append(session, Run, run_id, "stopped_early", stopped_early)
     session.flush()
     return checkpoint
 
 
 def succeed(session: Session, run_id: str, attempt: int, samples: int, seed: int) -> Evaluation:
-    """The run has its final checkpoint: it succeeded, its model points there, and an evaluation of it is queued.
+    """The run has its final checkpoint: it succeeded. Its model points at the checkpoint that plays (see best.py), of
+    which an evaluation is queued.
 
     Send the evaluation's task after the commit. Raises StaleAttempt, also where the run is being cancelled.
     """
     run = _end(session, run_id, attempt, RunState.SUCCEEDED, (RunState.RUNNING, RunState.PAUSING), "succeeded")
-    # An attempt that died between its final checkpoint and this leaves the next one nothing to train.
-    final = session.scalars(
-        select(Checkpoint)
-        .where(Checkpoint.run_id == run_id, Checkpoint.final)
-        .order_by(Checkpoint.attempt.desc())
-        .limit(1)
-    ).one()
+    chosen = playing(session, run)
+    assert chosen is not None  # its final checkpoint is committed
     if run.model is not None:
-        models.point(session, run.model, final.id)
-    evaluation = Evaluation(id=new_id("ev"), run_id=run_id, checkpoint_id=final.id, samples=samples, seed=seed)
+        models.point(session, run.model, chosen.id)
+    evaluation = Evaluation(id=new_id("ev"), run_id=run_id, checkpoint_id=chosen.id, samples=samples, seed=seed)
     session.add(evaluation)
-    events.append(session, Run, run_id, "succeeded", {"step": final.step, "checkpoint": final.generator_digest})
+    events.append(session, Run, run_id, "succeeded", {"step": chosen.step, "checkpoint": chosen.generator_digest})
     return evaluation
 
 

@@ -14,7 +14,9 @@ class NewModel(Body):
 
     name: Name
     run: str = Field(max_length=200)
-    checkpoint: str | None = Field(None, max_length=64, description="digest of either half; the newest when not given")
+    checkpoint: str | None = Field(
+        None, max_length=64, description="digest of either half; when not given, the run's by its option `keep`"
+    )
 
 
 class Model(Resource):

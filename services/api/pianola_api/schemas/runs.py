@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pianola.queue import TRAIN, TRAIN_GPU
 from pianola.records.tables import Attempt as AttemptRow
+from pianola.records.tables import Checkpoint as CheckpointRow
 from pianola.records.tables import Dataset
 from pianola.records.tables import Evaluation as EvaluationRow
 from pianola.records.tables import Run as Row
@@ -59,6 +60,9 @@ class Run(Resource):
     attempt: int
     step: int
     epoch: int
+    best_step: int | None = Field(
+        description="step of the checkpoint with the lowest held-out loss so far; null where nothing says which is best"
+    )
     progress: Progress | None
     error: str | None
     created_at: datetime
@@ -66,9 +70,10 @@ class Run(Resource):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row, dataset: Dataset) -> "Run":
-        """The row as its shape, with the name and digest of its dataset."""
+    def of(cls, row: Row, dataset: Dataset, best: CheckpointRow | None) -> "Run":
+        """The row as its shape, with the name and digest of its dataset and the step of its best checkpoint."""
         derived = {
+            "best_step": None if best is None else best.step,
             "dataset_name": dataset.name,
             "dataset_digest": dataset.digest,
             "device": _DEVICES[row.queue],
@@ -110,7 +115,10 @@ class MetricPage(Page[MetricPoint]):
 
 
 class Checkpoint(Resource):
-    """A committed checkpoint: digests are sha256 of the whole file and of its generating half, sizes in bytes."""
+    """A committed checkpoint: digests are sha256 of the whole file and of its generating half, sizes in bytes.
+
+    best: it is the one with the lowest held-out loss so far.
+    """
 
     step: int
     epoch: int
@@ -120,7 +128,14 @@ class Checkpoint(Resource):
     generator_digest: str
     generator_size: int
     final: bool
+    best: bool
     created_at: datetime
+
+    @classmethod
+    def of(cls, row: CheckpointRow, best: CheckpointRow | None) -> "Checkpoint":
+        """The row as its shape."""
+        given = {name: getattr(row, name) for name in cls.model_fields if name != "best"}
+        return cls(**given, best=best is not None and row.id == best.id)
 
 
 class CheckpointPage(Page[Checkpoint]):

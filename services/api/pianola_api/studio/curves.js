@@ -51,7 +51,12 @@ const KNOWN = [
     note: "mean cross-entropy a pixel",
     metrics: { train_pixel_loss: "training", validation_pixel_loss: "held out" },
   },
-  { key: "density", title: "Density", note: "lit share of generated windows", metrics: { density: "generated" } },
+  {
+    key: "density",
+    title: "Density",
+    note: "lit share of generated windows",
+    metrics: { density: "in training", sample_density: "samples" },
+  },
   { key: "speed", title: "Speed", note: "windows a second", metrics: { windows_per_second: "training" } },
 ];
 const TONES = /** @type {const} */ (["one", "two", "three"]);

@@ -130,6 +130,7 @@
  * @property {number} attempt
  * @property {number} step
  * @property {number} epoch
+ * @property {number|null} best_step  with the lowest held-out loss
  * @property {Progress|null} progress
  * @property {string|null} error
  * @property {string} created_at
@@ -157,6 +158,7 @@
  * @property {string} generator_digest
  * @property {number} generator_size
  * @property {boolean} final
+ * @property {boolean} best
  * @property {string} created_at
  *
  * @typedef {object} Attempt

@@ -28,6 +28,7 @@ const ACTION_WORDS = /** @type {Record<string, string>} */ ({ cancel: "Cancel", 
 const MOVES = new Set([
   "created",
   "started",
+  "evaluated",
   "cancelling",
   "pausing",
   "paused",
@@ -139,13 +140,14 @@ class RunPage {
 
   /** What changes from second to second. */
   move() {
-    const { progress, state, step, epoch, attempt } = this.run;
+    const { progress, state, step, epoch, attempt, best_step: best } = this.run;
     const speed = progress?.windows_per_second;
     put(
       this.moving,
       facts([
         ["Step", count(step)],
         ["Epoch", count(epoch)],
+        ["Best step", best !== null && count(best)],
         ["Loss", typeof progress?.loss === "number" && figure(progress.loss)],
         ["Speed", state === "running" && speed && `${plural(Math.round(speed), "window")} a second`],
         ["Attempt", attempt > 1 && count(attempt)],

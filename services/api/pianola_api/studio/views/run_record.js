@@ -112,6 +112,10 @@ export class RecordPart {
     if (this.rows.size === 0)
       put(this.checkpoints, h("p", { class: "soft" }, "A checkpoint is kept at every evaluation."));
     else if (fresh.length > 0) this.showCheckpoints();
+    for (const { digest, best } of found) {
+      const tag = /** @type {HTMLElement} */ (this.rows.get(digest)?.querySelector(".best"));
+      tag.hidden = !best;
+    }
   }
 
   showCheckpoints() {
@@ -134,7 +138,14 @@ export class RecordPart {
     return h(
       "tr",
       null,
-      h("th", { scope: "row", class: "number" }, count(step), final && h("span", { class: "tag" }, "final")),
+      h(
+        "th",
+        { scope: "row", class: "number" },
+        count(step),
+        final && h("span", { class: "tag" }, "final"),
+        // Which one is best changes as points come in.
+        h("span", { class: "tag best", hidden: true }, "best"),
+      ),
       h("td", { class: "number" }, count(epoch)),
       h("td", null, h("code", { title: digest }, shortDigest(digest))),
       h("td", null, generator && h("a", { href: link(["models", generator]) }, "Hear")),
