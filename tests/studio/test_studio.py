@@ -101,6 +101,8 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
     expect(grid).to_be_visible()
     assert grid.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 96
     expect(page.get_by_role("table", name="Evaluation")).to_be_visible(timeout=RUN_SECONDS * 1000)
+    expect(page.get_by_role("table", name="Surprise at unseen music")).to_be_visible()
+    expect(page.get_by_role("table", name="Copied or new").get_by_role("rowheader")).to_have_count(2)
     generator = saved(page, page.get_by_role("button", name=re.compile("^generator")).first)
 
     page.get_by_role("link", name="Hear it").click()

@@ -3,9 +3,9 @@
 import { Problem, at, get, post } from "../api.js";
 import { pitchBars } from "../bars.js";
 import { h, put } from "../dom.js";
-import { count, figure, percent, pitchName } from "../format.js";
-import { table } from "../lists.js";
+import { count, percent, pitchName } from "../format.js";
 import { every } from "../poll.js";
+import { reportNotes, reportTables } from "../report_tables.js";
 import { background, loading, problemBox, section, workButton } from "../widgets.js";
 
 /**
@@ -13,37 +13,7 @@ import { background, loading, problemBox, section, workButton } from "../widgets
  * @typedef {import("../types.js").Evaluation} Evaluation
  */
 
-const ROWS = /** @type {[string, string, (value: number) => string][]} */ ([
-  ["notes_per_window", "Notes a window", figure],
-  ["density", "Lit share of the roll", percent],
-  ["empty_share", "Silent windows", percent],
-  ["pitches_used", "Pitches used", count],
-  ["qualified_share", "Notes of three steps or more", percent],
-  ["polyphony", "Notes at once, while any sound", figure],
-  ["polyphonic_share", "Steps with chords", percent],
-]);
 const WAITING = new Set(["queued", "running"]);
-
-/**
- * @param {Record<string, any>} report
- * @returns {Element[]}
- */
-function figures(report) {
-  const value = (
-    /** @type {Record<string, any>} */ side,
-    /** @type {string} */ name,
-    /** @type {(v: number) => string} */ format,
-  ) => h("td", { class: "number" }, typeof side[name] === "number" ? format(side[name]) : "–");
-  return ROWS.filter(([name]) => name in (report.generated ?? {})).map(([name, label, format]) =>
-    h(
-      "tr",
-      null,
-      h("th", { scope: "row" }, label),
-      value(report.generated, name, format),
-      value(report.data ?? {}, name, format),
-    ),
-  );
-}
 
 /**
  * How far apart the two note frequencies are, in words.
@@ -155,7 +125,9 @@ export class EvaluationPart {
     put(
       this.body,
       h("p", { class: "soft" }, `${count(samples)} generated windows (seed ${seed}) beside those of the dataset.`),
-      table("Evaluation", ["", "Generated", "Dataset"], figures(report)),
+      reportTables(report),
+      reportNotes(report),
+      h("h3", null, "Note frequency"),
       differences(report),
       Array.isArray(generated) &&
         Array.isArray(data) &&
