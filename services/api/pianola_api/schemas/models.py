@@ -53,7 +53,9 @@ class ModelPage(Page[Model]):
 
 
 class Families(Resource):
-    """Model families with their presets; `options` of a family is the JSON schema of its run options."""
+    """Model families with their presets; `options` of a family is the JSON schema of its run options, `decides` the
+    held-out metric, lower is better, by which one of a run's checkpoints is best, or null.
+    """
 
     model_config = ConfigDict(extra="allow")
 
