@@ -1,4 +1,4 @@
-"""An evaluation's report for a person: what the model plays beside the data, and beside what data is to other data.
+"""An evaluation's report for a person: what the model plays beside the data, and one half of the data beside the other.
 
 The document is the server's (see GET /v1/runs/{run}/evaluation); what an older one does not have is not shown.
 """

@@ -80,9 +80,10 @@ class Material:
 def report_on(material: Material, restored: Callable[[], Learner[Any]]) -> Json:
     """What generated windows are like beside the dataset's, as JSON; `restored` gives the learner that is evaluated.
 
-    generated is of at most 1,000 windows played; data of at most 1,000 of the dataset, evenly; names that begin with
-    data_ or are called `data` beside `generated` compare one half of the dataset's files with the other: what two sets
-    of real music reach. Shares and areas are 0..1. What cannot be said is null; `missing` then says why.
+    generated is of at most 1,000 windows played; data of at most 1,000 of the dataset, evenly. Names that begin with
+    data_, and `data` in fidelity and two_sample, are one half of the dataset's files compared with the other: what new
+    pieces of the same kind reach. A model has learnt from most of both halves and may come nearer to the data. Shares
+    and areas are 0..1. What cannot be said is null; `missing` then says why.
 
     music: windows (how many of generated, of data, and of each half); figures, for each figure of `features` the mean
         of generated and data (in that figure's unit), overlap and data_overlap (overlapped areas); lengths (shares of

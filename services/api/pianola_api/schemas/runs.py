@@ -187,7 +187,11 @@ class NewEvaluation(Body):
 
 
 class Evaluation(Resource):
-    """Numbers and plots comparing generated windows with the dataset; `checkpoint` is a generating half's digest."""
+    """Numbers and plots comparing generated windows with the dataset; `checkpoint` is a generating half's digest.
+
+    `report`, once succeeded: counts of `generated` and `data`, note frequencies and their differences, and the parts
+    `music`, `fidelity`, `two_sample`, `copying` and `likelihood`. What cannot be said is null; `missing` says why.
+    """
 
     id: str
     run_id: str

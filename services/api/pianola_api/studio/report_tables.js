@@ -68,7 +68,7 @@ const PARTS = [
     title: "Shared with the data",
     about:
       "How much the generated windows have in common with the dataset's, and beside it what one half of the dataset's " +
-      "files has in common with the other: no model can be asked for more.",
+      "files has in common with the other half: what new pieces of the same kind reach.",
     heads: ["Generated and data", "Data and data"],
     rows: [
       shared("notes", "Notes a window"),
