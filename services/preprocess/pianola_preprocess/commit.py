@@ -32,6 +32,8 @@ from pianola.spool import Spool
 from pianola_preprocess.heartbeat import Heartbeat
 
 ROLLS_OF_SHEET = 24
+SHARDS_OF_SHEET = 4
+"""Shards that the contact sheet is taken from: each is read whole, while no other worker can do anything."""
 
 _log = structlog.get_logger("build")
 
@@ -179,11 +181,9 @@ class _Commit:
         return sha256
 
     def _contact_sheet(self, kept: "_Kept") -> bytes:
-        """Windows that lie evenly over all that are kept."""
-        shown = min(ROLLS_OF_SHEET, kept.windows)
-        places = [(2 * place + 1) * kept.windows // (2 * shown) for place in range(shown)]
+        """Windows that lie evenly over shards that lie evenly over the dataset."""
         rolls, files = [], []
-        for number, rows in kept.find(places):
+        for number, rows in kept.spread(ROLLS_OF_SHEET, SHARDS_OF_SHEET):
             shard = self._shard(number).rows(rows)
             rolls.append(unpack(shard.windows))
             files += shard.file.tolist()
@@ -205,8 +205,7 @@ class _Kept:
         self._bits = None if bits is None else np.frombuffer(bits, np.uint8)
         self._ends = np.cumsum([shard.windows for shard in shards])
         counts = [int(np.count_nonzero(self.rows(number))) for number in range(len(shards))]
-        self._kept_ends = np.cumsum(counts)
-        self.windows = int(self._kept_ends[-1])
+        self._counts = np.array(counts)
         self.shards_that_lost = [
             number for number, (shard, count) in enumerate(zip(shards, counts, strict=True)) if count < shard.windows
         ]
@@ -221,13 +220,24 @@ class _Kept:
         unpacked = np.unpackbits(self._bits[start // 8 : -(-end // 8)], count=skipped + end - start)
         return unpacked[skipped:].astype(np.bool_)
 
-    def find(self, places: Sequence[int]) -> Iterator[tuple[int, Integers]]:
-        """Shards and rows of the kept windows with these places among all that are kept; `places` grow."""
-        found = np.searchsorted(self._kept_ends, places, side="right")
-        for number in sorted(set(found.tolist())):
-            before = int(self._kept_ends[number - 1]) if number else 0
-            rows = np.flatnonzero(self.rows(number))
-            yield number, rows[np.array(places)[found == number] - before]
+    def spread(self, windows: int, shards: int) -> Iterator[tuple[int, Integers]]:
+        """At most so many windows of at most so many shards: each shard's number, and rows that are kept in it."""
+        there = np.flatnonzero(self._counts)
+        chosen = there[_evenly(len(there), shards)]
+        ends = np.cumsum(self._counts[chosen])
+        places = _evenly(int(ends[-1]), windows)
+        for number, end in zip(chosen.tolist(), ends.tolist(), strict=True):
+            begin = end - int(self._counts[number])
+            rows = np.flatnonzero(self.rows(number))[places[(places >= begin) & (places < end)] - begin]
+            if len(rows):
+                yield number, rows
+
+
+def _evenly(count: int, most: int) -> Integers:
+    """At most so many of the places 0 to count - 1, evenly spaced, away from both ends."""
+    shown = min(count, most)
+    places: Integers = (2 * np.arange(shown) + 1) * count // (2 * shown)
+    return places
 
 
 def _pairs(near: NearFiles | None) -> Sequence[tuple[int, int]]:
