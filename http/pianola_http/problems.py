@@ -15,7 +15,8 @@ from pianola_http.health import NotReady
 from pianola_http.idempotency import BadIdempotencyKey
 
 Kind = tuple[type[Exception], int, str, str]
-"""An exception, and the status, code and title that it is answered with; its `errors`, if it has any, name fields."""
+"""An exception, and the status, code and title that it is answered with; its `errors`, if it has any, name fields,
+and its `retry_after` says in how many seconds to ask again."""
 
 _log = structlog.get_logger("problems")
 _KINDS: Final[tuple[Kind, ...]] = (
@@ -53,7 +54,8 @@ class Problems:
         if problem is not None:
             if problem.status >= 500:
                 _log.warning("unavailable", code=problem.code, error=str(error))
-            return _answer(problem)
+            retry_after = getattr(error, "retry_after", None)
+            return _answer(problem, {} if retry_after is None else {"Retry-After": str(retry_after)})
         _log.error("failed", method=request.method, path=request.path, exc_info=error)
         detail = f"the fault is ours; it is in the log under request id {g.request_id}"
         return _answer(Problem(500, "internal-error", "Something went wrong", detail))
@@ -90,5 +92,5 @@ def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+        response.headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))
     return response

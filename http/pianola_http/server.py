@@ -1,6 +1,7 @@
 """A service as a process: one gunicorn worker with many threads."""
 
 import signal
+import threading
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -63,13 +64,21 @@ def serve(name: str, settings: HttpSettings, graceful_seconds: int, make: Callab
     Server(name, f"{host}:{settings.port}", settings.threads, graceful_seconds, make).run()
 
 
-def at_stop(action: Callable[[], object]) -> None:
-    """In the worker: do `action` when the process is told to stop, before the server lets requests finish."""
+def at_stop(action: Callable[[], object], finished: Callable[[], object] = lambda: None) -> None:
+    """In the worker: do `action` when the process is told to stop, before the server lets requests finish.
+
+    Until `finished` returns, the server answers new ones, too.
+    """
     graceful = signal.getsignal(signal.SIGTERM)
     assert callable(graceful)  # the worker's own
 
-    def stop(number: int, frame: types.FrameType | None) -> None:
+    def end(number: int) -> None:
+        finished()
+        graceful(number, None)
+
+    def stop(number: int, _: types.FrameType | None) -> None:
         action()
-        graceful(number, frame)
+        # Not waited for here: the server's loop, which the signal interrupts, is what answers meanwhile.
+        threading.Thread(target=end, args=(number,), daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)

@@ -70,11 +70,21 @@ class ApiSettings(HttpSettings):
 
 
 class SamplerSettings(HttpSettings):
-    """Settings of the sampler. `models_bytes` bounds the generators kept in memory."""
+    """Settings of the sampler.
+
+    `queue` requests draw or wait for it at once, each for `deadline_seconds` at most; more are answered 429. Threads
+    beyond them answer health and refusals. A batch holds `batch_windows`, and waits `batch_seconds` for requests that
+    are likely to come. `models_bytes` bounds the generators kept in memory.
+    """
 
     port: int = Field(default=8471, ge=0, le=65535)
+    threads: int = Field(default=64, ge=1, description="request threads")
     torch_threads: int = Field(default=1, ge=1)
     models_bytes: int = Field(default=512 * 2**20, ge=2**20)
+    queue: int = Field(default=48, ge=1)
+    deadline_seconds: float = Field(default=20, gt=0)
+    batch_windows: int = Field(default=64, ge=1)
+    batch_seconds: float = Field(default=0.003, ge=0, le=1)
 
 
 class WorkerSettings(Settings):

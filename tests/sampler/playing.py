@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from flask.testing import FlaskClient
 
@@ -50,18 +51,18 @@ class Stage:
             "PIANOLA_AUTH": "none",
         }
 
-    def settings(self, auth: str = "none", models_bytes: int = 2**29) -> SamplerSettings:
+    def settings(self, auth: Literal["keys", "none"] = "none", **others: Any) -> SamplerSettings:
         return SamplerSettings(
             database_url=self.database_url,
             broker_url="redis://127.0.0.1:1/0",
             objects_dir=self.folder / "objects",
-            auth="keys" if auth == "keys" else "none",
-            models_bytes=models_bytes,
+            auth=auth,
+            **others,
         )
 
-    def client(self, auth: str = "none", models_bytes: int = 2**29) -> FlaskClient:
-        """A client of a new sampler."""
-        client: FlaskClient = create_app(self.settings(auth, models_bytes)).test_client()
+    def client(self, auth: Literal["keys", "none"] = "none", **others: Any) -> FlaskClient:
+        """A client of a new sampler with these settings."""
+        client: FlaskClient = create_app(self.settings(auth, **others)).test_client()
         return client
 
     def checkpoint(self, data: bytes, model: str | None = None) -> str:

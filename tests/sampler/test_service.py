@@ -1,22 +1,28 @@
 """The service around the samples: memory, measures, health, its description, and the real server."""
 
+import contextlib
 import json
+import re
 import subprocess
 import sys
 import threading
-import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import openapi_spec_validator
 import pytest
 import servers
 from flask.testing import FlaskClient
 
 from pianola_http import health
+from pianola_sampler.admission import Deadline
+from pianola_sampler.decoder import Batching, Decoder
 from pianola_sampler.generators import Generators, Source
+from pianola_sampler.measures import Measures
 
-from .playing import Stage, context_of
+from .playing import Stage, context_of, generator
 
 
 def test_generators_used_last_stay_in_memory(first: bytes, second: bytes) -> None:
@@ -27,19 +33,23 @@ def test_generators_used_last_stay_in_memory(first: bytes, second: bytes) -> Non
         fetched.append(source.key)
         return data[source.key]
 
+    def holding(room: int) -> Generators:
+        return Generators(fetch, Decoder(1, Batching(64, 0), Measures()), room)
+
+    soon = Deadline(30)
     sources = {name: Source(name, name, len(bytes_)) for name, bytes_ in data.items()}
     third = Source("first", "third", 3 * len(first))
-    room_for_two = Generators(fetch, 1, len(first) + len(second))
+    room_for_two = holding(len(first) + len(second))
     for name in ("first", "second", "first"):
-        room_for_two.draw(sources[name], 1, [0], None)
+        room_for_two.get(sources[name], soon)
     assert fetched == ["first", "second"]
-    room_for_two.draw(third, 1, [0], None)
+    room_for_two.get(third, soon)
     assert list(room_for_two.held()) == ["third"], "larger than all the room, it is alone"
-    room_for_two.draw(sources["first"], 1, [0], None)
+    room_for_two.get(sources["first"], soon)
     assert list(room_for_two.held()) == ["first"]
-    room_for_one = Generators(fetch, 1, len(first))
+    room_for_one = holding(len(first))
     for name in ("first", "second"):
-        room_for_one.draw(sources[name], 1, [0], None)
+        room_for_one.get(sources[name], soon)
         assert list(room_for_one.held()) == [name]
 
 
@@ -72,7 +82,10 @@ def test_measures_count_requests_windows_and_generators(client: FlaskClient, fir
 
 def test_health_names_what_does_not_answer(stage: Stage, client: FlaskClient) -> None:
     assert client.get("/livez").get_json() == {"status": "alive"}
-    assert client.get("/readyz").get_json() == {"status": "ready", "checks": {"database": "ok", "store": "ok"}}
+    assert client.get("/readyz").get_json() == {
+        "status": "ready",
+        "checks": {"database": "ok", "store": "ok", "models": "ok"},
+    }
     objects = stage.folder / "objects"
     objects.rename(stage.folder / "away")
     objects.write_text("")
@@ -121,26 +134,79 @@ def test_the_application_is_made_without_torch(stage: Stage) -> None:
     subprocess.run([sys.executable, "-c", code], env=stage.environment, check=True, timeout=30)
 
 
-def test_the_server_plays(stage: Stage, first: bytes, tmp_path: Path) -> None:
-    stage.checkpoint(first, "waltz")
-    expected = stage.client().post("/v1/models/waltz/samples?format=midi", json={"seed": 8}).data
+@contextlib.contextmanager
+def serving(stage: Stage, log: Path, **settings: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    """The real server, ready, and a client of it; nothing has gone wrong in it in the end."""
     port = servers.free_port()
-    address = f"http://127.0.0.1:{port}"
-    environment = stage.environment | {"PIANOLA_PORT": str(port)}
-    log = tmp_path / "sampler.log"
-    with servers.process([sys.executable, "-m", "pianola_sampler"], environment, log) as process:
-        servers.wait_for(lambda: servers.answers(f"{address}/readyz"), 20, "the sampler")
-        request = urllib.request.Request(
-            f"{address}/v1/models/waltz/samples",
-            data=b'{"seed": 8}',
-            headers={"Content-Type": "application/json", "Accept": "audio/midi"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.status == 201
-            assert answer.read() == expected
-        process.terminate()
-        assert process.wait(10) == 0
+    environment = stage.environment | {"PIANOLA_PORT": str(port)} | settings
+    with (
+        servers.process([sys.executable, "-m", "pianola_sampler"], environment, log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        servers.wait_for(lambda: servers.answers(f"{client.base_url}/readyz"), 30, "the sampler")
+        yield client, process
     assert "Traceback" not in log.read_text()
+
+
+PATH = "/v1/models/waltz/samples"
+
+
+def test_the_server_plays_and_is_warm_when_it_is_ready(stage: Stage, first: bytes, tmp_path: Path) -> None:
+    stage.checkpoint(first, "waltz")
+    expected = stage.client().post(f"{PATH}?format=midi", json={"seed": 8}).data
+    with serving(stage, tmp_path / "sampler.log") as (client, process):
+        assert "pianola_sampler_generator_loads 1.0" in client.get("/metrics").text
+        answer = client.post(PATH, json={"seed": 8}, headers={"Accept": "audio/midi"})
+        assert (answer.status_code, answer.content) == (201, expected)
+        said = client.get("/metrics").text
+        assert 'pianola_sampler_decode_seconds_count{model="waltz"} 2.0' in said, "the first was to warm up"
+        assert "pianola_sampler_batch_windows_sum 2.0" in said
+        assert "pianola_sampler_queue_seconds_count 2.0" in said
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_model_that_moves_under_load_loses_no_request(
+    stage: Stage, first: bytes, second: bytes, tmp_path: Path
+) -> None:
+    stage.checkpoint(first, "waltz")
+    with serving(stage, tmp_path / "sampler.log", PIANOLA_MODELS_BYTES=str(2**20)) as (client, _):
+        over, answers = threading.Event(), []
+
+        def play() -> None:
+            while not over.is_set():
+                answers.append(client.post(PATH, json={"seed": 8}))
+
+        with ThreadPoolExecutor(4) as pool:
+            players = [pool.submit(play) for _ in range(4)]
+            for data in (second, first, second):
+                digest = stage.checkpoint(data, "waltz")
+                moved = len(answers)
+                servers.wait_for(lambda moved=moved: len(answers) > moved + 20, 30, "twenty answers")  # type: ignore[misc]
+                after = client.post(PATH, json={"seed": 8})
+                assert after.json()["checkpoint"] == digest, "who asks after the move gets the new one"
+            over.set()
+            for player in players:
+                player.result()
+    assert {answer.status_code for answer in answers} == {201}
+    windows = {answer.json()["checkpoint"]: str(answer.json()["windows"]) for answer in answers}
+    assert len(windows) == 2
+    assert all(str(answer.json()["windows"]) == windows[answer.json()["checkpoint"]] for answer in answers)
+
+
+def test_told_to_stop_the_server_answers_what_has_begun_and_refuses_more(stage: Stage, tmp_path: Path) -> None:
+    stage.checkpoint(generator(1, "vae"), "waltz")
+    settings = {"PIANOLA_DEADLINE_SECONDS": "120"}
+    with serving(stage, tmp_path / "sampler.log", **settings) as (client, process), ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(client.post, PATH, json={"n": 32, "seed": seed}, timeout=120) for seed in range(4)]
+        inside = re.compile(r"^pianola_sampler_drawing 4", re.MULTILINE)
+        servers.wait_for(lambda: inside.search(client.get("/metrics").text), 30, "four requests at work")
+        process.terminate()
+        refused = httpx.post(f"{client.base_url}{PATH}", json={"seed": 1}, timeout=30)
+        assert (refused.status_code, refused.json()["code"]) == (503, "stopping")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert [future.result().status_code for future in begun] == [201] * 4
+        assert process.wait(20) == 0
 
 
 def test_the_server_refuses_a_database_that_is_not_migrated(tmp_path: Path) -> None:

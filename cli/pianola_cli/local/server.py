@@ -9,7 +9,7 @@ from typing import Any
 
 from pianola.logs import configure_logs
 from pianola.settings import ApiSettings, SamplerSettings
-from pianola_http.server import Server, Wsgi
+from pianola_http.server import Server, Wsgi, at_stop
 
 SAMPLER_PATHS = re.compile(r"/v1/(models/[^/]+/samples|samples/[^/]+)/?")
 """What the sampler answers; the gateway of a deployment sends it the same paths."""
@@ -31,9 +31,12 @@ def joined(api: Wsgi, sampler: Wsgi) -> Wsgi:
 def _both(settings: ApiSettings) -> Wsgi:
     """In the worker: both applications."""
     from pianola_api.server import at_work
-    from pianola_sampler.app import create_app
+    from pianola_sampler.app import context_of, create_app
 
-    return joined(at_work(settings), create_app(SamplerSettings()))
+    # The threads are shared: a quarter of them may wait for samples.
+    sampler = create_app(SamplerSettings(queue=max(1, settings.threads // 4)))
+    at_stop(context_of(sampler).admission.stop)
+    return joined(at_work(settings), sampler)
 
 
 def main() -> None:

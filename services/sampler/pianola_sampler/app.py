@@ -1,6 +1,6 @@
 """From settings to the application."""
 
-from typing import Final
+from typing import Final, cast
 
 from apiflask import APIFlask
 
@@ -30,7 +30,6 @@ def create_app(settings: SamplerSettings) -> APIFlask:
     return app
 
 
-def warm_up(app: APIFlask) -> None:
-    """Begin to import torch in the background: 2 to 3 s that the first sample does not wait for."""
-    context: Context = app.extensions[EXTENSION]
-    context.generators.warm_up()
+def context_of(app: APIFlask) -> Context:
+    """The context of an application that `create_app` made."""
+    return cast(Context, app.extensions[EXTENSION])

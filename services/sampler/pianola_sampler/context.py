@@ -1,23 +1,36 @@
 """What requests to the sampler work with, made once for each application."""
 
+from collections.abc import Callable
 from typing import cast
 
 from pianola.objects import verified
 from pianola.settings import SamplerSettings
 from pianola_http import context
+from pianola_sampler.admission import Admission
+from pianola_sampler.decoder import Batching, Decoder
 from pianola_sampler.generators import Generators, Source
 from pianola_sampler.measures import Measures
+from pianola_sampler.warming import Warming
 
 
 class Context(context.Context):
-    """What every service works with, and the generators in memory."""
+    """What every service works with, who may draw, and what they draw with."""
 
     settings: SamplerSettings
     measures: Measures
 
     def __init__(self, settings: SamplerSettings) -> None:
-        self.generators = Generators(self._fetch, settings.torch_threads, settings.models_bytes)
-        super().__init__(settings, Measures(self.generators))
+        super().__init__(settings, Measures())
+        batching = Batching(settings.batch_windows, settings.batch_seconds)
+        self.admission = Admission(settings.queue, settings.deadline_seconds)
+        self.decoder = Decoder(settings.torch_threads, batching, self.measures)
+        self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
+        self.measures.watch(self.generators, self.admission)
+        self.warming = Warming(self.records, self.decoder, self.generators)
+
+    def checks(self) -> dict[str, Callable[[], object]]:
+        """See pianola_http: a sampler is ready when its models are, too."""
+        return super().checks() | {"models": self.warming.check}
 
     def _fetch(self, source: Source) -> bytes:
         return verified(self.store, source.key, source.digest)

@@ -10,7 +10,7 @@ from pianola.codec.roll import decode_notes
 from pianola.codec.writer import MidiOptions, write_midi
 from pianola.evaluation.pictures import grid_png, roll_png
 from pianola.records.tables import Sample as Row
-from pianola_sampler.generators import Drawn
+from pianola_sampler.drawing import Drawn
 from pianola_sampler.negotiation import Form
 from pianola_sampler.schemas import Note, Options, Sample, Window
 

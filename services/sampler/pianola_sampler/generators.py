@@ -1,17 +1,18 @@
-"""Generators in memory, and the one thread that owns torch."""
+"""Generators in memory: fetched once whoever asks, verified, and kept as long as there is room."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import structlog
+
+from pianola_sampler.admission import Deadline
+from pianola_sampler.decoder import Decoder
 
 if TYPE_CHECKING:
     from pianola.models.base import Generator
@@ -28,73 +29,56 @@ class Source:
     size: int
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Windows of a sample: their indices in it, positions z float32 [n, d], and rolls uint8 [n, 96, 96]."""
-
-    family: str
-    lowest_pitch: int
-    threshold: float
-    indices: Sequence[int]
-    z: npt.NDArray[np.float32]
-    windows: npt.NDArray[np.uint8]
-
-
 class Generators:
-    """Draws windows; keeps the generators used last, as far as their files' sizes sum up to no more than `most_bytes`.
+    """Keeps the generators used last, as far as their files' sizes sum up to no more than `most_bytes`.
 
-    All of torch happens in one thread: request threads that called it would each start `torch_threads` more, and fight
-    over the cores. `fetch` returns a generator's bytes and runs in the caller's thread, so that a slow store holds up
-    nobody whose generator is in memory.
+    `fetch` returns a generator's bytes; it runs in a thread of its own, so that a slow store holds up nobody whose
+    generator is in memory, and nobody beyond their deadline. One that is dropped while it plays plays on to the end.
     """
 
-    def __init__(self, fetch: Callable[[Source], bytes], torch_threads: int, most_bytes: int) -> None:
+    def __init__(self, fetch: Callable[[Source], bytes], decoder: Decoder, most_bytes: int) -> None:
         self._fetch = fetch
+        self._decoder = decoder
         self._most_bytes = most_bytes
         self._held: OrderedDict[str, tuple[Generator, int]] = OrderedDict()
-        self._holding = threading.Lock()
-        self._loading = threading.Lock()
-        self._torch = ThreadPoolExecutor(1, "torch", _import_torch, (torch_threads,))
+        self._coming: dict[str, Future[Generator]] = {}
+        self._lock = threading.Lock()
         self.loads = 0
-
-    def warm_up(self) -> None:
-        """Start the thread, which imports torch first of all; returns at once."""
-        self._torch.submit(_nothing)
 
     def held(self) -> dict[str, int]:
         """Bytes of every generator in memory, by digest, least recently used first."""
-        with self._holding:
+        with self._lock:
             return {digest: size for digest, (_, size) in self._held.items()}
 
-    def draw(self, source: Source, seed: int, indices: Sequence[int], threshold: float | None) -> Drawn:
-        """The windows `indices` of `seed`, lit above `threshold` or, with None, above the calibrated one.
+    def get(self, source: Source, deadline: Deadline) -> Generator:
+        """The generator of `source`, loaded if it is not in memory.
 
-        Raises ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+        Raises DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
         """
-        generator = self._generator(source)
-        return self._torch.submit(_draw, generator, seed, indices, threshold).result()
+        with self._lock:
+            if source.digest in self._held:
+                self._held.move_to_end(source.digest)
+                return self._held[source.digest][0]
+            coming = self._coming.get(source.digest)
+            if coming is None:
+                coming = self._coming[source.digest] = Future()
+                threading.Thread(target=self._bring, args=(source, coming), name="fetch", daemon=True).start()
+        return deadline.wait(coming)
 
-    def _generator(self, source: Source) -> Generator:
-        found = self._find(source.digest)
-        if found is not None:
-            return found
-        # One at a time: of many requests for a new generator the first loads it.
-        with self._loading:
-            found = self._find(source.digest)
-            if found is None:
-                found = self._torch.submit(_load, self._fetch(source)).result()
-                self._hold(source, found)
-        return found
-
-    def _find(self, digest: str) -> Generator | None:
-        with self._holding:
-            if digest not in self._held:
-                return None
-            self._held.move_to_end(digest)
-            return self._held[digest][0]
+    def _bring(self, source: Source, into: Future[Generator]) -> None:
+        try:
+            generator = self._decoder.load(self._fetch(source))
+        except Exception as error:  # whatever it is, those who wait for the generator are told
+            with self._lock:
+                del self._coming[source.digest]
+            into.set_exception(error)
+        else:
+            self._hold(source, generator)
+            into.set_result(generator)
 
     def _hold(self, source: Source, generator: Generator) -> None:
-        with self._holding:
+        with self._lock:
+            del self._coming[source.digest]
             self._held[source.digest] = generator, source.size
             self.loads += 1
             # The newest stays, even where it is larger than all that may be held.
@@ -102,28 +86,3 @@ class Generators:
                 dropped, _ = self._held.popitem(last=False)
                 _log.info("generator_dropped", digest=dropped)
         _log.info("generator_loaded", digest=source.digest, bytes=source.size)
-
-
-def _import_torch(threads: int) -> None:
-    import torch
-
-    import pianola.models.registry  # noqa: F401  # the networks too, before the first request
-
-    torch.set_num_threads(threads)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _load(data: bytes) -> Generator:
-    from pianola.models.registry import load_generator
-
-    return load_generator(data)
-
-
-def _draw(generator: Generator, seed: int, indices: Sequence[int], threshold: float | None) -> Drawn:
-    z = np.stack([generator.draw(seed, index) for index in indices])
-    lit_above = generator.threshold if threshold is None else threshold
-    windows = generator.windows(z, lit_above)
-    return Drawn(generator.family, generator.lowest_pitch, lit_above, indices, z, windows)

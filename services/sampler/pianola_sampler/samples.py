@@ -1,7 +1,6 @@
 """Samples: drawn from a model, kept as what is needed to draw them again, and answered in the form asked for."""
 
 import secrets
-from collections.abc import Sequence
 from typing import Final
 
 from apiflask import APIBlueprint
@@ -12,9 +11,10 @@ from pianola.records.tables import Checkpoint
 from pianola.records.tables import Sample as Row
 from pianola_http.authentication import protect
 from pianola_http.idempotency import idempotency_key, request_digest
+from pianola_sampler import drawing
 from pianola_sampler.context import here
+from pianola_sampler.drawing import Drawn
 from pianola_sampler.forms import described, numbered, written
-from pianola_sampler.generators import Source
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
 from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
 
@@ -44,8 +44,10 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
     be left out: one window, with a seed that the answer tells.
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.n)
-    row, checkpoint, repeated = _keep(name, json_data)
-    response = _answer(row, checkpoint, range(row.n), form)
+    with here().admission.admitted() as deadline:
+        row, checkpoint, repeated = _keep(name, json_data)
+        drawn = drawing.draw(here(), row, checkpoint, range(row.n), deadline)
+    response = _answer(row, drawn, form)
     response.status_code = 201
     response.headers["Location"] = f"/v1/samples/{row.id}"
     if repeated:
@@ -68,7 +70,10 @@ def show(sample: str, query_data: SampleQuery) -> Response:
     if window is not None and window >= row.n:
         raise NoSuchWindow(window, row.n)
     indices = range(row.n) if window is None else (window,)
-    return _answer(row, checkpoint, indices, choose(request.accept_mimetypes, query_data.format, len(indices)))
+    form = choose(request.accept_mimetypes, query_data.format, len(indices))
+    with here().admission.admitted() as deadline:
+        drawn = drawing.draw(here(), row, checkpoint, indices, deadline)
+    return _answer(row, drawn, form)
 
 
 def _keep(name: str, wanted: NewSample) -> tuple[Row, Checkpoint, bool]:
@@ -98,16 +103,12 @@ def _keep(name: str, wanted: NewSample) -> tuple[Row, Checkpoint, bool]:
     return row, checkpoint, False
 
 
-def _answer(row: Row, checkpoint: Checkpoint, indices: Sequence[int], form: Form) -> Response:
-    context = here()
-    source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
-    drawn = context.generators.draw(source, row.seed, indices, row.options["threshold"])
-    context.measures.windows.inc(len(indices))
+def _answer(row: Row, drawn: Drawn, form: Form) -> Response:
     if form == Form.JSON:
         response = jsonify(described(row, drawn).model_dump(mode="json"))
     else:
         response = Response(written(form, row, drawn), mimetype=MEDIA_TYPES[form])
-        part = f"-{numbered(indices[0])}" if len(indices) < row.n else ""
+        part = f"-{numbered(drawn.indices[0])}" if len(drawn.indices) < row.n else ""
         placed = "inline" if form == Form.PNG else "attachment"
         response.headers["Content-Disposition"] = f'{placed}; filename="{row.id}{part}.{_ENDINGS[form]}"'
     response.headers["Pianola-Sample"] = row.id

@@ -7,19 +7,25 @@ from apiflask import APIFlask
 from pianola.settings import SamplerSettings
 from pianola_http import server
 
-# 64 windows of a large model take a few seconds on a busy core.
-_GRACEFUL_SECONDS: Final = 15
+# Beyond a request's deadline, to write what was drawn in its form and send it.
+_WRITING_SECONDS: Final = 5
 
 
 def serve(settings: SamplerSettings) -> None:
     """Serve until SIGTERM. Raises NotMigrated before listening when the database is not up to date."""
-    server.serve("pianola-sampler", settings, _GRACEFUL_SECONDS, lambda: _at_work(settings))
+    graceful = round(settings.deadline_seconds) + _WRITING_SECONDS
+    server.serve("pianola-sampler", settings, graceful, lambda: _at_work(settings))
 
 
 def _at_work(settings: SamplerSettings) -> APIFlask:
-    """In the worker: the application, which imports torch while it already answers."""
-    from pianola_sampler.app import create_app, warm_up
+    """In the worker: the application, warming up while it already answers.
+
+    Told to stop, it draws what has begun and answers 503 to who asks for more; then the server ends.
+    """
+    from pianola_sampler.app import context_of, create_app
 
     app = create_app(settings)
-    warm_up(app)
+    context = context_of(app)
+    context.warming.begin()
+    server.at_stop(context.admission.stop, context.admission.drained)
     return app

@@ -52,6 +52,17 @@ def list_page(session: Session, limit: int, cursor: str | None) -> Page[Pointed]
     return Page(_pointed(session, found.rows), found.next_cursor)
 
 
+def latest(session: Session, most: int) -> list[tuple[Model, Checkpoint]]:
+    """The models moved last, newest first, each with the checkpoint it points at."""
+    found = session.execute(
+        select(Model, Checkpoint)
+        .join(Checkpoint, Checkpoint.id == Model.checkpoint_id)
+        .order_by(Model.updated_at.desc(), Model.name)
+        .limit(most)
+    )
+    return [(row[0], row[1]) for row in found]
+
+
 def checkpoint_to_serve(session: Session, name_or_digest: str) -> tuple[str, Checkpoint]:
     """What the sampler loads for a model's name or a checkpoint's digest: the name as asked for, and the checkpoint.
 
