@@ -13,7 +13,18 @@ from safetensors.numpy import save
 
 from pianola.codec.windows import Windows, pack, unpack
 from pianola.dataset import shards
-from pianola.dataset.shards import BadShard, Placed, Shard, ShardEntry, ShardWriter, read_shard, view_shard, write_shard
+from pianola.dataset.shards import (
+    BadShard,
+    Placed,
+    Shard,
+    ShardEntry,
+    ShardWriter,
+    origins_bytes,
+    read_origins,
+    read_shard,
+    view_shard,
+    write_shard,
+)
 from pianola.dataset.statistics import Statistics, count
 
 ARRAYS = ("windows", "file", "start", "tempo", "metre", "held_out", "labels")
@@ -124,6 +135,37 @@ def written(files: Mapping[int, Windows]) -> tuple[dict[str, bytes], ShardWriter
         writer.add(file, windows)
     assert [entry.key for entry in writer.close()] == list(stored)
     return stored, writer
+
+
+@given(st.integers(0, 40), st.integers(0, 5), st.booleans(), st.integers(0, 4))
+def test_origins_are_read_from_a_shards_head(rows: int, seed: int, velocity: bool, labels: int) -> None:
+    shard = shard_of(rows, seed, velocity, labels)
+    data = write_shard(shard)
+    origins = read_origins(data[: origins_bytes(rows, labels)])
+    assert len(origins) == rows
+    for name in ("file", "held_out", "labels"):
+        np.testing.assert_array_equal(getattr(origins, name), getattr(shard, name))
+        assert getattr(origins, name).dtype == getattr(shard, name).dtype
+
+
+def test_the_head_of_a_real_shard_is_a_small_part_of_it() -> None:
+    shard = shard_of(2000, velocity=True)
+    assert origins_bytes(2000, 2) < len(write_shard(shard)) / 20
+
+
+def test_origins_of_format_1_are_not_held_out() -> None:
+    shard = shard_of(6, labels=0)
+    data = save({"windows": shard.windows, "file": shard.file, "start": shard.start})
+    origins = read_origins(data[: origins_bytes(6, 0)])
+    assert (origins.file.tolist(), origins.held_out.any(), origins.labels.shape) == (shard.file.tolist(), False, (6, 0))
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"\x10", bytes(100), b"\x02" + bytes(7) + b"[]", b"\x04" + bytes(7) + b"null"])
+def test_a_head_that_is_cut_or_something_else_is_refused(spoilt: bytes) -> None:
+    data = write_shard(shard_of(30))
+    for head in (spoilt, data[:60], data[:900]):
+        with pytest.raises(BadShard, match="head of a shard"):
+            read_origins(head)
 
 
 def test_the_writer_rolls_over_at_the_limit_and_keeps_order(monkeypatch: pytest.MonkeyPatch) -> None:

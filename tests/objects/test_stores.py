@@ -39,6 +39,13 @@ def test_objects_come_back_whole(store: ObjectStore, tmp_path: Path) -> None:
         assert stream.read(4) == b"\x00\x01\x02\x03"
 
 
+def test_an_object_is_read_from_its_head(store: ObjectStore) -> None:
+    store.put("a", bytes(range(100)))
+    assert [store.head("a", size) for size in (1, 40, 100, 1000)] == [bytes(range(n)) for n in (1, 40, 100, 100)]
+    with pytest.raises(ObjectMissing, match="no/such"):
+        store.head("no/such", 10)
+
+
 def test_keys_are_listed_and_deleted(store: ObjectStore) -> None:
     for key in ("a/2", "a/1", "ab/1", "b/1"):
         store.put(key, key.encode())

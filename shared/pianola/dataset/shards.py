@@ -22,10 +22,12 @@ from safetensors.numpy import load
 from pianola.codec.window import SIDE, Bytes, Integers, Mask
 from pianola.codec.windows import PACKED, Velocities, Windows
 from pianola.dataset.statistics import Statistics, count
-from pianola.dataset.tensors import tensor_bytes, tensor_views
+from pianola.dataset.tensors import tensor_bytes, tensor_views, tensors_at_head
 
 SHARD_BYTES: Final = 8 * 2**20
 """A shard's windows take no more than this, packed, unless a single file's take more."""
+_MOST_LISTED: Final = 4096
+"""The list of a shard's tensors, at its very beginning, takes less."""
 _TEMPO: Final = 120.0
 _METRE: Final = (4, 4)
 
@@ -129,6 +131,43 @@ def read_shard(data: bytes) -> Shard:
         raise BadShard(f"not a shard: {error}") from error
     _check(shard)
     return shard
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What a shard says of where its windows come from, without the windows; see Shard."""
+
+    file: npt.NDArray[np.int32]
+    held_out: Mask
+    labels: npt.NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+
+def origins_bytes(windows: int, labels: int) -> int:
+    """So many bytes at the head of a shard hold its origins, for so many windows and label fields."""
+    # The library sorts tensors by the size of their numbers: int64 velocity_ends; float32 tempo and int32 file and
+    # start; int16 labels; and of the bytes held_out comes first, long before windows.
+    return _MOST_LISTED + windows * (8 + 3 * 4 + 2 * labels + 1)
+
+
+def read_origins(head: bytes) -> Origins:
+    """The origins from a shard's first `origins_bytes`, of either format. Raises BadShard.
+
+    The shard's digest is not checked by this: it is that of all its bytes.
+    """
+    try:
+        tensors = tensors_at_head(head, ("file", "held_out", "labels"))
+        file = tensors["file"]
+        if tensors.keys() == {"file"}:
+            tensors |= _of_format_1(len(file))
+        held_out, labels = tensors["held_out"], tensors["labels"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadShard(f"not the head of a shard: {error}") from error
+    if file.ndim != 1 or held_out.shape != file.shape or labels.ndim != 2 or len(labels) != len(file):
+        raise BadShard("the head of a shard lists windows of different numbers")
+    return Origins(file.astype(np.int32), held_out.astype(np.bool_), labels.astype(np.int16))
 
 
 class ShardWriter:

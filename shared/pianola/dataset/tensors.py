@@ -7,7 +7,7 @@ work as finding them. What is made here is byte for byte what the library makes,
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -50,8 +50,24 @@ def tensor_views(data: bytes) -> dict[str, npt.NDArray[Any]]:
     """
     (size,) = _SIZE.unpack_from(data)
     first = _SIZE.size + size
-    found = {}
-    for tensor, said in json.loads(data[_SIZE.size : first]).items():
-        shape, (start, _) = said["shape"], said["data_offsets"]
-        found[tensor] = np.frombuffer(data, _KINDS[said["dtype"]], math.prod(shape), first + start).reshape(shape)
-    return found
+    return {tensor: _view(data, first, said) for tensor, said in json.loads(data[_SIZE.size : first]).items()}
+
+
+def tensors_at_head(head: bytes, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """Those of the named tensors that a file has, from its first bytes, which nobody has checked yet.
+
+    Raises ValueError where the bytes are not the beginning of such a file, or end before the tensors do.
+    """
+    try:
+        (size,) = _SIZE.unpack_from(head)
+        first = _SIZE.size + size
+        listed = json.loads(head[_SIZE.size : first])
+        return {tensor: _view(head, first, listed[tensor]) for tensor in names if tensor in listed}
+    except (struct.error, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__} {error}") from error
+
+
+def _view(data: bytes, first: int, said: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """One tensor as its entry in the file's list says, the tensors' bytes beginning at `first`."""
+    shape, (start, _) = said["shape"], said["data_offsets"]
+    return np.frombuffer(data, _KINDS[said["dtype"]], math.prod(shape), first + start).reshape(shape)

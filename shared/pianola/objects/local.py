@@ -34,6 +34,11 @@ class LocalStore:
         with self.open(key) as stream:
             return stream.read()
 
+    def head(self, key: str, size: int) -> bytes:
+        """The object's first `size` bytes. Raises ObjectMissing."""
+        with self.open(key) as stream:
+            return stream.read(size)
+
     def get_file(self, key: str, path: Path) -> None:
         """Write the object's bytes to `path`. Raises ObjectMissing."""
         with self.open(key) as stream, path.open("wb") as target:

@@ -65,6 +65,11 @@ class S3Store:
         with self._translated("read", key), self.open(key) as stream:
             return stream.read()
 
+    def head(self, key: str, size: int) -> bytes:
+        """The object's first `size` bytes. Raises ObjectMissing."""
+        with self._translated("read", key), self._client.get_object(self._bucket, key, length=size) as stream:
+            return stream.read()
+
     def get_file(self, key: str, path: Path) -> None:
         """Write the object's bytes to `path`. Raises ObjectMissing."""
         with self._translated("read", key), self.open(key) as stream, path.open("wb") as target:

@@ -47,6 +47,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises ObjectMissing."""
 
+    def head(self, key: str, size: int) -> bytes:
+        """The object's first `size` bytes (at least 1), all of them where it has fewer. Raises ObjectMissing."""
+
     def get_file(self, key: str, path: Path) -> None:
         """Write the object's bytes to `path` without holding them in memory. Raises ObjectMissing."""
 
