@@ -26,7 +26,7 @@ def make() -> Make:
             for step in range(4):
                 torch.manual_seed(step)
                 learner.step(batch(4), 0.0)
-            learner.calibrate([batch(4)])
+            learner.calibrate([(batch(4), None)])
             data = save_generator(learner, 17)
             made[family, preset] = data, load_generator(data)
         return made[family, preset]
@@ -126,7 +126,7 @@ def test_the_generating_half_leaves_encoder_discriminator_and_optimizer_behind(m
 
 def test_a_default_vae_draws_where_the_data_lies() -> None:
     learner = create_learner("vae", "default", resolve("vae", "default", {}), 0, 0.02)
-    learner.calibrate([batch(8)])
+    learner.calibrate([(batch(8), None)])
     generator = load_generator(save_generator(learner, 17))
     drawn = np.stack([generator.draw(0, index) for index in range(400)])
     places = learner.encode(batch(8))
@@ -137,7 +137,7 @@ def test_a_default_vae_draws_where_the_data_lies() -> None:
 def test_one_window_is_enough_to_calibrate() -> None:
     for family in ("vae", "gan"):
         learner = create_learner(family, "default", resolve(family, "default", {}), 0, 0.02)
-        learner.calibrate([batch(1)])
+        learner.calibrate([(batch(1), None)])
         assert 0 < learner.threshold < 1
 
 

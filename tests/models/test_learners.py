@@ -64,7 +64,7 @@ def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
 def test_a_restored_learner_goes_on_bit_for_bit(family: str, preset: str) -> None:
     straight = learner(family, preset)
     train(straight, range(3))
-    straight.calibrate([WINDOWS])
+    straight.calibrate([(WINDOWS, None)])
     tensors, facts = saved(straight)
     measured = train(straight, range(3, 6))
 
@@ -82,10 +82,10 @@ def test_a_restored_learner_goes_on_bit_for_bit(family: str, preset: str) -> Non
 @pytest.mark.parametrize("family", list(PRESETS))
 def test_calibrating_depends_on_the_weights_alone(family: str) -> None:
     one, other = learner(family, "default"), learner(family, "default")
-    one.calibrate([WINDOWS])
+    one.calibrate([(WINDOWS, None)])
     for learning in (one, other):
         train(learning, range(1))
-        learning.calibrate([WINDOWS])
+        learning.calibrate([(WINDOWS, None)])
     assert one.facts() == other.facts()
     assert_same(one.tensors(), other.tensors())
 
@@ -124,10 +124,10 @@ def test_metrics_have_their_names_and_are_numbers(family: str, preset: str) -> N
     one = learner(family, preset)
     [measured] = train(one, range(1))
     assert set(measured) == METRICS[family]
-    held_out = one.validate([batch(4), batch(2)])
+    held_out = one.validate([(batch(4), None), (batch(2), None)])
     assert set(held_out) == HELD_OUT_METRICS[family]
     assert np.isfinite([*measured.values(), *held_out.values()]).all()
-    assert one.validate([batch(4), batch(2)]) == held_out
+    assert one.validate([(batch(4), None), (batch(2), None)]) == held_out
     assert one.validate([]) == {}
 
 
@@ -156,8 +156,8 @@ def test_a_generator_moves_towards_what_the_discriminator_takes_for_real(loss: s
 
 
 def test_a_vaes_measures_are_nats_whatever_is_optimised() -> None:
-    summed = learner("vae", "thesis", loss="sum", kl_weight=1.0).validate([batch(4)])
-    mean = learner("vae", "thesis").validate([batch(4)])
+    summed = learner("vae", "thesis", loss="sum", kl_weight=1.0).validate([(batch(4), None)])
+    mean = learner("vae", "thesis").validate([(batch(4), None)])
     assert summed["validation_reconstruction"] == mean["validation_reconstruction"]
     assert summed["validation_kl"] == mean["validation_kl"]
     assert summed["validation_loss"] == pytest.approx(mean["validation_reconstruction"] + mean["validation_kl"])
@@ -200,15 +200,15 @@ def test_only_a_vae_knows_where_windows_lie() -> None:
 @pytest.mark.parametrize("preset", ["thesis", "default"])
 def test_the_bound_falls_from_reconstruction_and_kl_as_positions_grow(preset: str) -> None:
     one = learner("vae", preset)
-    measured = one.validate([WINDOWS])
+    measured = one.validate([(WINDOWS, None)])
     elbo = measured["validation_reconstruction"] + measured["validation_kl"]
-    few, many = one.bound([WINDOWS], 1), one.bound([WINDOWS], 16)
+    few, many = one.bound([(WINDOWS, None)], 1), one.bound([(WINDOWS, None)], 16)
     assert few is not None
     assert many is not None
     assert few == pytest.approx(elbo, rel=0.02)
     assert many < few
-    assert many == one.bound([WINDOWS], 16)
+    assert many == one.bound([(WINDOWS, None)], 16)
 
 
 def test_a_gan_has_no_bound() -> None:
-    assert learner("gan", "default").bound([WINDOWS], 1) is None
+    assert learner("gan", "default").bound([(WINDOWS, None)], 1) is None

@@ -100,5 +100,5 @@ def test_positions_are_drawn_evenly_as_the_thesis_drew_them(family: str, size: i
 @pytest.mark.parametrize("family", ["vae", "gan"])
 def test_calibrating_leaves_the_thesiss_threshold(family: str) -> None:
     learner = create_learner(family, "thesis", resolve(family, "thesis", {}), 0, 0.02)
-    learner.calibrate([batch(2)])
+    learner.calibrate([(batch(2), None)])
     assert learner.threshold == 0.5

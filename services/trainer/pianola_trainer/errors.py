@@ -70,6 +70,17 @@ class NothingHeldOut(CannotTrain):
         self.patience = patience
 
 
+class NoCondition(CannotTrain):
+    """The label field that the model is to be told is none of the dataset's, or tells nothing apart."""
+
+    def __init__(self, field: str, fields: Sequence[str]) -> None:
+        known = ", ".join(fields) if fields else "none"
+        super().__init__(
+            f"condition {field!r} is no label field of the dataset with at least two values; its label fields: {known}"
+        )
+        self.field = field
+
+
 class DatasetUnreadable(CannotTrain):
     """The dataset's objects are not those its record names."""
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from pianola.codec.window import Bytes, Integers
 from pianola.evaluation.pictures import grid_png
 from pianola.models.base import Learner
+from pianola.models.conditions import Batch, in_proportion
 from pianola.models.registry import load_generator, save_generator
 from pianola_trainer.batches import Split, evenly, step_seed
 from pianola_trainer.checkpoints import File
@@ -61,13 +62,15 @@ class Point:
 
     def _play(self, learner: Learner[Any]) -> Bytes:
         # What is shown is what the saved half plays.
-        generator = load_generator(save_generator(learner, self._windows.lowest_pitch))
-        return generator.windows(np.stack([generator.draw(self._seed, index) for index in range(GRID)]))
+        windows = self._windows
+        generator = load_generator(save_generator(learner, windows.lowest_pitch, windows.condition))
+        labels = None if windows.told is None else in_proportion(windows.told, GRID)
+        return generator.windows(generator.positions(self._seed, range(GRID), labels), labels=labels)
 
     def _latent(self, learner: Learner[Any], step: int, *only: Order) -> list[File]:
         found = []
-        for batch in self._batches(self._encoded, *only):
-            positions = learner.encode(batch)
+        for batch, labels in self._batches(self._encoded, *only):
+            positions = learner.encode(batch, labels)
             if positions is None:
                 return []
             found.append(positions)
@@ -81,15 +84,21 @@ class Point:
             kept.append(File(f"latent-{step}.png", "latent_scatter", "image/png", latent_scatter(positions, files)))
         return kept
 
-    def _batches(self, rows: Integers, *only: Order) -> Iterator[Tensor]:
+    def _batches(self, rows: Integers, *only: Order) -> Iterator[Batch]:
         for start in range(0, len(rows), _BATCH):
             self._orders.check(*only)
-            yield as_batch(self._windows, rows[start : start + _BATCH])
+            yield labelled(self._windows, rows[start : start + _BATCH])
 
 
 def as_batch(windows: PackedWindows, rows: Integers) -> Tensor:
     """Float32 windows [n, 1, 96, 96] of 0 and 1, as learners take them, on the device they are on."""
     return torch.from_numpy(windows.of(rows)).to(torch.get_default_device()).unsqueeze(1).float()
+
+
+def labelled(windows: PackedWindows, rows: Integers) -> Batch:
+    """The same with their labels, where the windows are for a model with conditions."""
+    told = None if windows.told is None else torch.from_numpy(windows.told[rows]).to(torch.get_default_device())
+    return as_batch(windows, rows), told
 
 
 def check_finite(values: Mapping[str, float], learner: Learner[Any]) -> None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pianola.codec.window import Bytes, Integers
 from pianola.evaluation.copying import nearest_distances
@@ -19,11 +18,12 @@ from pianola.evaluation.fidelity import TooFewVectors, fidelity
 from pianola.evaluation.metrics import count
 from pianola.evaluation.overlap import overlapped_area, shared_share
 from pianola.models.base import Learner
+from pianola.models.conditions import Batch
 from pianola.models.two_sample import CLASSIFIERS, TooFewToTell, two_sample
 from pianola.records.tables import Json
 from pianola_trainer.batches import Split, by_file, evenly, split
 from pianola_trainer.orders import Orders
-from pianola_trainer.points import as_batch
+from pianola_trainer.points import labelled
 from pianola_trainer.windows import PackedWindows
 
 MOST: Final = 1000
@@ -244,10 +244,10 @@ class _Parts:
             self._material.orders.check()
             yield self._material.windows.of(rows[start : start + _BLOCK])
 
-    def _batches(self, rows: Integers, size: int) -> Iterator[Tensor]:
+    def _batches(self, rows: Integers, size: int) -> Iterator[Batch]:
         for start in range(0, len(rows), size):
             self._material.orders.check()
-            yield as_batch(self._material.windows, rows[start : start + size])
+            yield labelled(self._material.windows, rows[start : start + size])
 
 
 def _evenly_of(windows: Bytes, most: int) -> Bytes:

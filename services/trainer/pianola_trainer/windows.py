@@ -1,7 +1,7 @@
 """A built dataset in memory: its windows, 8 steps a byte, 1,152 bytes a window."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,10 +11,11 @@ from pianola.codec.window import SIDE, Bytes, Integers, Mask
 from pianola.codec.windows import PACKED, unpack
 from pianola.dataset.manifest import BadManifest, Manifest, kept_mask, read_manifest
 from pianola.dataset.shards import BadShard, Shard, ShardEntry, read_shard
+from pianola.models.conditions import Condition, Labels
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.objects.layout import dataset_key, sidecar_key
 from pianola.records.tables import Dataset
-from pianola_trainer.errors import DatasetUnreadable
+from pianola_trainer.errors import DatasetUnreadable, NoCondition
 from pianola_trainer.patience import patiently
 
 _BLOCK = 256
@@ -26,7 +27,8 @@ class PackedWindows:
 
     packed: uint8 [n, 96, 12]. file: int32 [n], the position of the window's file. labels: int16 [n, k], for each of the
     k fields of `vocabulary` in order the place of the value among the field's values, -1 for none. held_out: bool [n],
-    the dataset's own hold-out; None where each run has its own.
+    the dataset's own hold-out; None where each run has its own. condition, told: the label field that a model is told,
+    and what it is told of each window, int64 [n]; None for a model without conditions.
     """
 
     packed: Bytes
@@ -35,6 +37,18 @@ class PackedWindows:
     labels: NDArray[np.int16]
     vocabulary: Mapping[str, tuple[str, ...]]
     held_out: Mask | None
+    condition: Condition | None = None
+    told: Labels | None = None
+
+    def conditioned(self, field: str | None) -> "PackedWindows":
+        """The same windows for a model that is told this field. Raises NoCondition."""
+        if field is None:
+            return self
+        values = self.vocabulary.get(field, ())
+        if len(values) < 2:
+            raise NoCondition(field, list(self.vocabulary))
+        told = self.labels[:, list(self.vocabulary).index(field)].astype(np.int64)
+        return replace(self, condition=Condition(field, tuple(values)), told=np.where(told < 0, len(values), told))
 
     def __len__(self) -> int:
         return len(self.packed)

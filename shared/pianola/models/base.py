@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar
 
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pianola.models.conditions import Batch, Condition, Labels, in_proportion
 from pianola.models.presets import Preset, RunOptions
 
 Facts = dict[str, Any]
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Windows = np.ndarray[Any, np.dtype[np.uint8]]
-
 SIDE = 96
 PIXELS = SIDE * SIDE
 # When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
@@ -94,11 +94,17 @@ class Trainee(Generic[Net]):
                 found[f"{self.name}.optimizer.{part}.{key}"] = value
         return {key: plain(value) for key, value in found.items()}
 
+    def adopt(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights and averages alone from what `tensors` gave, also of a trainee that has no average."""
+        load_plain(self.network, tensors, f"{self.name}.network.")
+        if self.average is not self.network:
+            of_average = f"{self.name}.average."
+            has_average = any(key.startswith(of_average) for key in tensors)
+            load_plain(self.average, tensors, of_average if has_average else f"{self.name}.network.")
+
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take everything that `tensors` gave back in."""
-        for part, network in {"network": self.network, "average": self.average}.items():
-            if part == "network" or network is not self.network:
-                load_plain(network, tensors, f"{self.name}.{part}.")
+        self.adopt(tensors)
         for key, parameter in self.network.named_parameters():
             state = {}
             for part in ("step", "exp_avg", "exp_avg_sq"):
@@ -139,6 +145,8 @@ class Generator(ABC):
     """The half of a model that plays: from a position z to a window, the same window every time."""
 
     latent_size: int
+    conditions: int = 0
+    """Values of the label field that the model was told; 0 for a model without conditions."""
 
     def __init__(self, family: str, preset: str, lowest_pitch: int, facts: Facts) -> None:
         self.family = family
@@ -151,24 +159,51 @@ class Generator(ABC):
         """Where lit ends and dark begins, 0..1, as calibrated; a higher one gives fewer notes."""
         return float(self.facts["threshold"])
 
-    @abstractmethod
-    def draw(self, seed: int, index: int) -> Floats:
-        """Position [latent_size] of window `index` of `seed`; depends on nothing else."""
+    @property
+    def condition(self) -> Condition | None:
+        """What the labels of `windows` mean; None for a model without conditions."""
+        told = self.facts.get("condition")
+        return None if told is None else Condition(told["field"], tuple(told["values"]))
 
-    def windows(self, z: Floats, threshold: float | None = None) -> Windows:
-        """Windows [n, 96, 96] of 0 and 1 at positions z [n, latent_size]; a row depends on its own position alone."""
+    @abstractmethod
+    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
+        """Position [latent_size] of window `index` of `seed`; depends on nothing else but the label it is meant for."""
+
+    def positions(self, seed: int, indices: Sequence[int], labels: Labels | None = None) -> Floats:
+        """Positions [n, latent_size] of n windows of `seed`, n at least 1; labels: see `windows`."""
+        meant = [None] * len(indices) if labels is None else labels.tolist()
+        return np.stack([self.draw(seed, index, label) for index, label in zip(indices, meant, strict=True)])
+
+    def windows(self, z: Floats, threshold: float | None = None, labels: Labels | None = None) -> Windows:
+        """Windows [n, 96, 96] of 0 and 1 at positions z [n, latent_size]; a row depends on its own position alone.
+
+        labels: int [n] of a conditional model, see Batch; without them it plays as for windows that have none.
+        """
         limit = self.threshold if threshold is None else threshold
         if z.ndim != 2 or z.shape[1] != self.latent_size:
             raise ValueError(f"z must be [n, {self.latent_size}], got {list(z.shape)}")
         if not 0 < limit < 1:
             raise ValueError(f"threshold must be between 0 and 1, got {limit}")
+        chosen = self._chosen(len(z), labels)
         if len(z) == 0:
             return np.zeros((0, SIDE, SIDE), np.uint8)
         with torch.inference_mode(), on_cpu():
-            return self._windows(np.ascontiguousarray(z, dtype=np.float32), limit)
+            return self._windows(np.ascontiguousarray(z, dtype=np.float32), limit, chosen)
+
+    def _chosen(self, n: int, labels: Labels | None) -> Tensor | None:
+        """Labels int64 [n] as the network takes them."""
+        if not self.conditions:
+            if labels is not None:
+                raise ValueError("this model has no conditions, and so it takes no labels")
+            return None
+        if labels is None:
+            return torch.full((n,), self.conditions)
+        if labels.shape != (n,) or (n and not 0 <= labels.min() <= labels.max() <= self.conditions):
+            raise ValueError(f"labels must be {n} numbers of 0..{self.conditions}, got {labels}")
+        return torch.from_numpy(labels.astype(np.int64))
 
     @abstractmethod
-    def _windows(self, z: Floats, threshold: float) -> Windows: ...
+    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows: ...
 
 
 class PixelGenerator(Generator):
@@ -181,30 +216,34 @@ class PixelGenerator(Generator):
         self._network = network.eval()
         self._reach = reach
 
-    def draw(self, seed: int, index: int) -> Floats:
+    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
         """See Generator."""
         noise = noise_of(seed, index)
         if self._reach is None:
             return noise.standard_normal(self.latent_size).astype(np.float32)
         return noise.uniform(-self._reach, self._reach, self.latent_size).astype(np.float32)
 
-    def _windows(self, z: Floats, threshold: float) -> Windows:
+    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         limit = math.log(threshold / (1 - threshold))
         # One by one: in a batch, a pixel's last bits would depend on the size of the batch.
         lit = [self._network(torch.from_numpy(row)[None])[0, 0] > limit for row in z]
         return torch.stack(lit).numpy().astype(np.uint8)
 
 
-def match_density(generator: Generator, z: Floats, goal: float) -> float:
-    """The threshold at which the windows at z are about as dense as `goal`, their share of lit pixels.
+def match_density(generator: Generator, seed: int, count: int, labels: Labels | None, goal: float) -> float:
+    """The threshold at which `count` windows of `seed` are about as dense as `goal`, their share of lit pixels.
+
+    labels: the data's, in whose proportions the windows are played; None without conditions.
 
     By the secant rule on the threshold's logit, always from 0.5, so that the same weights get the same threshold; a few
     tries, the best is taken.
     """
     logit, slope = 0.0, -0.5
     tried: list[tuple[float, float]] = []
+    played = None if labels is None else in_proportion(labels, count)
+    z = generator.positions(seed, range(count), played)
     for _ in range(MOST_TRIES):
-        density = float(generator.windows(z, _sigmoid(logit)).mean())
+        density = float(generator.windows(z, _sigmoid(logit), played).mean())
         excess = math.log(max(density, 1 / PIXELS) / max(goal, 1 / PIXELS))
         if tried and logit != tried[-1][0]:
             slope = min(-0.1, (excess - tried[-1][1]) / (logit - tried[-1][0]))
@@ -222,12 +261,15 @@ def _sigmoid(logit: float) -> float:
 class Learner(ABC, Generic[Options]):
     """One run's networks, loss and optimizers. Draws only from torch's generator, which the caller seeds per step."""
 
-    def __init__(self, preset: Preset, options: Options, seed: int, density: float) -> None:
-        """density: the share of lit pixels in the training windows."""
+    def __init__(self, preset: Preset, options: Options, seed: int, density: float, conditions: int = 0) -> None:
+        """density: the share of lit pixels in the training windows. conditions: values of a label field that the
+        networks are told; 0 where they are told none.
+        """
         self.preset = preset
         self.options = options
         self.seed = seed
         self.density = density
+        self.conditions = conditions
         self.steps_taken = 0
         self.threshold = 0.5
 
@@ -237,14 +279,17 @@ class Learner(ABC, Generic[Options]):
         """The networks that learn."""
 
     @abstractmethod
-    def step(self, batch: Tensor, progress: float) -> dict[str, float]:
-        """One optimizer step on float32 windows [n, 1, 96, 96] of 0 and 1, at `progress` 0..1 of the run: metrics."""
+    def step(self, batch: Tensor, progress: float, labels: Tensor | None = None) -> dict[str, float]:
+        """One optimizer step on float32 windows [n, 1, 96, 96] of 0 and 1, at `progress` 0..1 of the run: metrics.
+
+        labels: int64 [n], see Batch; None without conditions.
+        """
 
     @abstractmethod
-    def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Metrics on held-out windows; changes nothing, and gives the same numbers every time."""
 
-    def bound(self, batches: Iterable[Tensor], draws: int) -> float | None:
+    def bound(self, batches: Iterable[Batch], draws: int) -> float | None:
         """An upper bound on -log p of windows, in nats per window; None for a family that has no likelihood.
 
         Importance-weighted with `draws` positions a window (Burda et al., 2016): with 1 it is reconstruction + KL, and
@@ -253,11 +298,11 @@ class Learner(ABC, Generic[Options]):
         return None
 
     @abstractmethod
-    def encode(self, batch: Tensor) -> Floats | None:
+    def encode(self, batch: Tensor, labels: Tensor | None = None) -> Floats | None:
         """Positions [n, d] of windows in the latent space; None for a family without an encoder."""
 
     @abstractmethod
-    def calibrate(self, batches: Iterable[Tensor]) -> None:
+    def calibrate(self, batches: Iterable[Batch]) -> None:
         """Choose what the generating half needs beside its weights, from some training windows; before a checkpoint."""
 
     @abstractmethod
@@ -275,6 +320,14 @@ class Learner(ABC, Generic[Options]):
     def facts(self) -> Facts:
         """What restoring needs beside the tensors: JSON."""
         return {"steps_taken": self.steps_taken, "threshold": self.threshold}
+
+    def adopt(self, tensors: Mapping[str, Tensor]) -> None:
+        """Begin, at step 0 and with fresh optimizers, from the weights and averages among another learner's tensors.
+
+        Raises RuntimeError where its networks are of another shape.
+        """
+        for trainee in self.trainees:
+            trainee.adopt(tensors)
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Become, bit for bit, the learner that gave these tensors and facts."""

@@ -28,6 +28,7 @@ from pianola.models.base import (
     plain,
     seeded_build,
 )
+from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
 from pianola.models.presets import GanOptions, Preset
 from pianola.models.voices import Choir
 
@@ -47,8 +48,11 @@ class GanNetwork(nn.Module):
     latent: int
 
     @abstractmethod
-    def play(self, z: Tensor) -> Tensor:
-        """What the discriminator sees, differentiable in the weights: [n, 1, 96, 96]."""
+    def play(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the discriminator sees, differentiable in the weights: [n, 1, 96, 96].
+
+        labels: int64 [n] for a generator with conditions.
+        """
 
     @abstractmethod
     def show(self, windows: Tensor) -> Tensor:
@@ -77,7 +81,7 @@ class ThesisGenerator(GanNetwork):
         logits: Tensor = 2 * self.paint(hidden)
         return logits
 
-    def play(self, z: Tensor) -> Tensor:
+    def play(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See GanNetwork; -1..1."""
         return torch.tanh(self.forward(z) / 2)
 
@@ -102,8 +106,8 @@ class ThesisDiscriminator(nn.Module):
             nn.Linear(64 * 24 * 24, 1),
         )
 
-    def forward(self, windows: Tensor) -> Tensor:
-        """Windows [n, 1, 96, 96] of -1..1 -> [n, 1]; above 0 is real."""
+    def forward(self, windows: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Windows [n, 1, 96, 96] of -1..1 -> [n, 1]; above 0 is real. It is told no labels."""
         verdict: Tensor = self.judge(windows)
         return verdict
 
@@ -111,14 +115,16 @@ class ThesisDiscriminator(nn.Module):
 class ChoirGenerator(GanNetwork):
     """Voices that strike and hold notes; sees and makes 0 and 1 only."""
 
-    def __init__(self, latent: int, local: int, channels: int, voices: int) -> None:
+    def __init__(self, latent: int, local: int, channels: int, voices: int, conditions: int = 0) -> None:
         super().__init__()
         self.latent = latent
-        self.choir = Choir(latent, local, channels, voices)
+        self.label = label_embedding(conditions)
+        # The label's numbers come first, where Choir has those that belong to the whole window.
+        self.choir = Choir(latent + (LABEL_SIZE if conditions else 0), local, channels, voices)
 
-    def play(self, z: Tensor) -> Tensor:
+    def play(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See GanNetwork; 0 or 1."""
-        windows: Tensor = self.choir(z)
+        windows: Tensor = self.choir(beside(z, self.label, labels))
         return windows
 
     def show(self, windows: Tensor) -> Tensor:
@@ -127,9 +133,12 @@ class ChoirGenerator(GanNetwork):
 
 
 class MusicDiscriminator(nn.Module):
-    """Looks at notes and their beginnings twice: on the roll, down to octaves x beats, and by pitch class over time."""
+    """Looks at notes and their beginnings twice: on the roll, down to octaves x beats, and by pitch class over time.
 
-    def __init__(self, channels: list[int], chroma: list[int]) -> None:
+    With conditions, what it sees is also multiplied by what it looks for under the label (Miyato and Koyama, 2018).
+    """
+
+    def __init__(self, channels: list[int], chroma: list[int], conditions: int = 0) -> None:
         super().__init__()
         self.thirds = nn.Conv2d(2, channels[0], (12, 8), stride=4, padding=(4, 2))  # 24 x 24
         self.beats = nn.Conv2d(channels[0], channels[1], 5, stride=3, padding=1)  # 8 octaves x 8 beats
@@ -137,8 +146,12 @@ class MusicDiscriminator(nn.Module):
         self.classes = nn.Conv2d(2, chroma[0], (12, 8), stride=(1, 4), padding=(0, 2))
         self.class_beats = nn.Conv1d(chroma[0], chroma[1], 5, stride=3, padding=1)
         self.verdict = nn.Linear(channels[1] * 64 + chroma[1] * 8, 1)
+        self.of_label: nn.Embedding | None = None
+        if conditions:
+            self.of_label = nn.Embedding(conditions + 1, self.verdict.in_features)
+            nn.init.zeros_(self.of_label.weight)
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, labels: Tensor | None = None) -> Tensor:
         """Windows [n, 1, 96, 96] of 0 and 1 -> [n, 1]; above 0 is real."""
         begins = windows * (1 - functional.pad(windows, (1, 0))[..., :SIDE])
         seen = torch.cat([windows, begins], 1)
@@ -148,7 +161,10 @@ class MusicDiscriminator(nn.Module):
         octaves = seen.reshape(len(seen), 2, 8, 12, SIDE).sum(2)
         classes = functional.leaky_relu(self.classes(octaves), 0.2)[:, :, 0]
         classes = functional.leaky_relu(self.class_beats(classes), 0.2)
-        verdict: Tensor = self.verdict(torch.cat([hidden.flatten(1), classes.flatten(1)], 1))
+        found = torch.cat([hidden.flatten(1), classes.flatten(1)], 1)
+        verdict: Tensor = self.verdict(found)
+        if self.of_label is not None and labels is not None:
+            verdict = verdict + (found * self.of_label(labels)).sum(1, keepdim=True)
         return verdict
 
 
@@ -165,18 +181,21 @@ def variety(hidden: Tensor) -> Tensor:
 class ChoirPlayer(Generator):
     """Draws positions from the standard normal distribution and lets the voices sing."""
 
-    def __init__(self, choir: Choir, latent_size: int, **identity: Any) -> None:
+    def __init__(self, generator: ChoirGenerator, **identity: Any) -> None:
         super().__init__(**identity)
-        self.latent_size = latent_size
+        self.latent_size = generator.latent
+        self.conditions = 0 if generator.label is None else generator.label.num_embeddings - 1
         # In float64 the last bits, which depend on how many are sung at once, decide nothing.
-        self._choir = choir.double().eval()
+        self._choir = generator.choir.double().eval()
+        self._label = generator.label
 
-    def draw(self, seed: int, index: int) -> Floats:
-        """See Generator."""
+    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
+        """See Generator; the same for every label."""
         return noise_of(seed, index).standard_normal(self.latent_size).astype(np.float32)
 
-    def _windows(self, z: Floats, threshold: float) -> Windows:
-        parts = [self._choir(part.double(), threshold)[:, 0] for part in torch.split(torch.from_numpy(z), 64)]
+    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        told = beside(torch.from_numpy(z), self._label, labels)
+        parts = [self._choir(part.double(), threshold)[:, 0] for part in torch.split(told, 64)]
         return torch.cat(parts).numpy().astype(np.uint8)
 
 
@@ -189,16 +208,17 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
         thesis = ThesisGenerator(sizes["latent"])
         load_plain(thesis, tensors, "")
         return PixelGenerator(thesis, thesis.latent, reach=1.0, **identity)
-    choir = ChoirGenerator(sizes["latent"], sizes["local"], sizes["channels"], sizes["voices"])
+    of_choir = {key: sizes[key] for key in ("latent", "local", "channels", "voices")}
+    choir = ChoirGenerator(**of_choir, conditions=count_conditions(tensors, "label."))
     load_plain(choir, tensors, "")
-    return ChoirPlayer(choir.choir, choir.latent, **identity)
+    return ChoirPlayer(choir, **identity)
 
 
 class GanLearner(Learner[GanOptions]):
     """Trains a generator against a discriminator."""
 
-    def __init__(self, preset: Preset, options: GanOptions, seed: int, density: float) -> None:
-        super().__init__(preset, options, seed, density)
+    def __init__(self, preset: Preset, options: GanOptions, seed: int, density: float, conditions: int = 0) -> None:
+        super().__init__(preset, options, seed, density, conditions)
         sizes = preset.network
         generator: GanNetwork
         if preset.name == "thesis":
@@ -206,7 +226,8 @@ class GanLearner(Learner[GanOptions]):
             discriminator: nn.Module = seeded_build(seed + 1, ThesisDiscriminator, {})
         else:
             of_choir = {key: sizes[key] for key in ("latent", "local", "channels", "voices")}
-            of_judge = {"channels": sizes["judge"], "chroma": sizes["judge_chroma"]}
+            of_choir["conditions"] = conditions
+            of_judge = {"channels": sizes["judge"], "chroma": sizes["judge_chroma"], "conditions": conditions}
             generator = seeded_build(seed, ChoirGenerator, of_choir)
             generator.choir.expect(density)
             discriminator = seeded_build(seed + 1, MusicDiscriminator, of_judge)
@@ -219,21 +240,22 @@ class GanLearner(Learner[GanOptions]):
         """See Learner."""
         return (self._generator, self._discriminator)
 
-    def step(self, batch: Tensor, progress: float) -> dict[str, float]:
+    def step(self, batch: Tensor, progress: float, labels: Tensor | None = None) -> dict[str, float]:
         """See Learner. generator_loss, discriminator_loss, accuracy_real, accuracy_fake, density (of what it plays)."""
         generator, judge = self._generator.network.train(), self._discriminator.network.train()
+        labels = None if labels is None else forget(labels, self.conditions)
         with torch.no_grad():
-            fake = generator.play(torch.randn(len(batch), generator.latent))
+            fake = generator.play(torch.randn(len(batch), generator.latent), labels)
         real = self._move(generator.show(batch))
-        on_real, on_fake = judge(real), judge(self._move(fake))
+        on_real, on_fake = judge(real, labels), judge(self._move(fake), labels)
         if self.options.loss == "hinge":
             loss = (functional.relu(1 - on_real).mean() + functional.relu(1 + on_fake).mean()) / 2
         else:
             loss = (functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()) / 2
-        penalty = self._penalty(judge, real, on_real) if self.steps_taken % PENALTY_EVERY == 0 else 0.0
+        penalty = self._penalty(judge, real, labels, on_real) if self.steps_taken % PENALTY_EVERY == 0 else 0.0
         self._discriminator.update(loss + penalty, self.steps_taken, progress)
         if (self.steps_taken + 1) % self.options.discriminator_steps == 0:
-            self._generator_loss = self._step_of_generator(len(batch), progress)
+            self._generator_loss = self._step_of_generator(len(batch), labels, progress)
         self.steps_taken += 1
         return {
             "generator_loss": self._generator_loss,
@@ -243,10 +265,10 @@ class GanLearner(Learner[GanOptions]):
             "density": (fake > generator.show(torch.tensor(0.5))).float().mean().item(),
         }
 
-    def _step_of_generator(self, n: int, progress: float) -> float:
+    def _step_of_generator(self, n: int, labels: Tensor | None, progress: float) -> float:
         generator, judge = self._generator.network, self._discriminator.network
         judge.requires_grad_(False)  # its gradients would cost a third more and not be used
-        verdict = judge(self._move(generator.play(torch.randn(n, generator.latent))))
+        verdict = judge(self._move(generator.play(torch.randn(n, generator.latent), labels)), labels)
         loss = -verdict.mean() if self.options.loss == "hinge" else functional.softplus(-verdict).mean()
         self._generator.update(loss, self.steps_taken, progress)
         judge.requires_grad_(True)
@@ -258,33 +280,34 @@ class GanLearner(Learner[GanOptions]):
         moved, _ = transpose(windows - dark, self.options.transpose_down, self.options.transpose_up, MOVED)
         return moved + dark
 
-    def _penalty(self, judge: nn.Module, real: Tensor, on_real: Tensor) -> Tensor | float:
+    def _penalty(self, judge: nn.Module, real: Tensor, labels: Tensor | None, on_real: Tensor) -> Tensor | float:
         """R1 (Mescheder et al., 2018) without second derivatives: how much little noise on real windows changes it."""
         if self.options.gradient_penalty == 0:
             return 0.0
-        slope: Tensor = (judge(real + PENALTY_NOISE * torch.randn_like(real)) - on_real) / PENALTY_NOISE
+        slope: Tensor = (judge(real + PENALTY_NOISE * torch.randn_like(real), labels) - on_real) / PENALTY_NOISE
         penalty: Tensor = PENALTY_EVERY * self.options.gradient_penalty / 2 * slope.square().mean()
         return penalty
 
-    def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """See Learner. validation_accuracy_real: far below accuracy_real, the discriminator knows its data by heart."""
         judge, show = self._discriminator.network.eval(), self._generator.network.show
         with torch.inference_mode():
-            right = [(judge(show(batch)) > 0).float().flatten() for batch in batches]
+            right = [(judge(show(batch), labels) > 0).float().flatten() for batch, labels in batches]
         return {"validation_accuracy_real": torch.cat(right).mean().item()} if right else {}
 
-    def encode(self, batch: Tensor) -> None:
+    def encode(self, batch: Tensor, labels: Tensor | None = None) -> None:
         """See Learner: there is no encoder."""
         return
 
-    def calibrate(self, batches: Iterable[Tensor]) -> None:
+    def calibrate(self, batches: Iterable[Batch]) -> None:
         """See Learner. The thesis's network keeps its threshold, 0.5."""
         if self.preset.name == "thesis":
             return
-        goal = float(torch.stack([batch.mean() for batch in batches]).mean())
+        found = [(batch.mean(), labels) for batch, labels in batches]
+        goal = float(torch.stack([density for density, _ in found]).mean())
+        known = [labels.cpu().numpy() for _, labels in found if labels is not None]
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        z = np.stack([player.draw(self.seed, index) for index in range(AUDITION)])
-        self.threshold = match_density(player, z, goal)
+        self.threshold = match_density(player, self.seed, AUDITION, np.concatenate(known) if known else None, goal)
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pianola.models import gan, vae
 from pianola.models.base import Facts, Generator, Learner
+from pianola.models.conditions import Condition
 from pianola.models.presets import RunOptions, find_preset
 
 FORMAT = "pianola-generator-1"
@@ -32,26 +33,31 @@ class NotAGenerator(ValueError):
         super().__init__(f"this is not a saved generator: {reason}")
 
 
-def create_learner(family: str, preset: str, options: RunOptions, seed: int, density: float) -> Learner[Any]:
+def create_learner(
+    family: str, preset: str, options: RunOptions, seed: int, density: float, conditions: int = 0
+) -> Learner[Any]:
     """A new learner with its first weights drawn from `seed`; density: lit share of the training windows.
+
+    conditions: how many values the label field has that the model is told; 0 for a model without conditions.
 
     Raises BadRunOptions for a family or preset that does not exist.
     """
     record = find_preset(family, preset)
-    return _LEARNERS[family](record, options, seed, density)
+    return _LEARNERS[family](record, options, seed, density, conditions)
 
 
-def save_generator(learner: Learner[Any], lowest_pitch: int) -> bytes:
+def save_generator(learner: Learner[Any], lowest_pitch: int, condition: Condition | None = None) -> bytes:
     """The generating half as safetensors, with all that `load_generator` needs in its metadata.
 
-    lowest_pitch: MIDI pitch of row 95 in the dataset's windows.
+    lowest_pitch: MIDI pitch of row 95 in the dataset's windows. condition: what the labels mean that the learner takes.
     """
+    told = {} if condition is None else {"condition": {"field": condition.field, "values": list(condition.values)}}
     identity = {
         "format": FORMAT,
         "family": learner.preset.family,
         "preset": learner.preset.name,
         "lowest_pitch": lowest_pitch,
-        "facts": learner.generator_facts(),
+        "facts": learner.generator_facts() | told,
     }
     # One name: safetensors writes several in an order of chance, and the same generator would get two digests.
     metadata = {METADATA: json.dumps(identity, sort_keys=True)}

@@ -31,12 +31,15 @@ from pianola.models.base import (
     plain,
     seeded_build,
 )
+from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
 from pianola.models.note_decoder import NoteDecoder, Notes
 from pianola.models.presets import Preset, VaeOptions
 
 # Samples that choosing a threshold listens to.
 AUDITION = 48
 SKETCH_WEIGHT = 0.5
+# So many windows in the middle of all count towards each label's centre: that of a rare one is not left to chance.
+FEW_WINDOWS = 8
 LARGEST_LOG = 10.0
 
 
@@ -66,27 +69,31 @@ class VaeNetwork(nn.Module):
     latent: int
 
     @abstractmethod
-    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96]."""
+    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96].
+
+        labels: int64 [n] for a network with conditions, here and below.
+        """
 
     @abstractmethod
-    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
-        """-log p(window | z) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent]."""
+    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """-log p(window | z, label) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent]."""
 
     @abstractmethod
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
         """semitones: how far each window was transposed, int64 [n]; noise: standard normal [n, latent]."""
 
 
-def _importance_bound(network: VaeNetwork, windows: Tensor, draws: int, noise: torch.Generator) -> Tensor:
-    """-log 1/k sum p(x | z_i) p(z_i) / q(z_i | x), z_1 .. z_k from the posterior q: [n]."""
-    mean, log_variance = network.posterior(windows)
+def _importance_bound(network: VaeNetwork, batch: Batch, draws: int, noise: torch.Generator) -> Tensor:
+    """-log 1/k sum p(x | z_i) p(z_i) / q(z_i | x), z_1 .. z_k from the posterior q: [n]; all given the label."""
+    windows, labels = batch
+    mean, log_variance = network.posterior(windows, labels)
     weights = []
     for _ in range(draws):
         unit = torch.randn(mean.shape, generator=noise)
         z = mean + unit * (0.5 * log_variance).exp()
         of_positions = 0.5 * (unit.square() - z.square() + log_variance).sum(1)
-        weights.append(of_positions - network.nats(windows, z))
+        weights.append(of_positions - network.nats(windows, z, labels))
     return math.log(draws) - torch.stack(weights).logsumexp(0)
 
 
@@ -118,19 +125,19 @@ class ThesisNetwork(VaeNetwork):
         self.log_variance = nn.Linear(hidden, latent)
         self.decoder = ThesisDecoder(latent)
 
-    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See VaeNetwork."""
         hidden = self.encoder(windows)
         return self.mean(hidden), self.log_variance(hidden)
 
-    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
+    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See VaeNetwork."""
         pixels = functional.binary_cross_entropy_with_logits(self.decoder(z), windows, reduction="none")
         return pixels.sum((1, 2, 3))
 
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
         """See VaeNetwork; it does not use how far a window was transposed."""
-        mean, log_variance = self.posterior(windows)
+        mean, log_variance = self.posterior(windows, labels)
         logits = self.decoder(mean + noise * (0.5 * log_variance).exp())
         nats = functional.binary_cross_entropy_with_logits(logits, windows, reduction="sum")
         return Losses(nats / len(windows), divergence(mean, log_variance))
@@ -160,6 +167,7 @@ class NoteNetwork(VaeNetwork):
 
     centre: Tensor
     spread: Tensor
+    spread_of_label: Tensor | None = None
 
     def __init__(
         self,
@@ -171,9 +179,12 @@ class NoteNetwork(VaeNetwork):
         harmonies: int,
         registers: int,
         dropout: float,
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         self.latent = latent
+        self.label = label_embedding(conditions)
+        told = LABEL_SIZE if conditions else 0
         self.encoder = nn.Sequential(
             nn.Conv2d(2, channels[0], (12, 6), stride=4, padding=(4, 1)),  # 24 thirds of octaves x 24 thirds of beats
             nn.ReLU(inplace=True),
@@ -182,37 +193,43 @@ class NoteNetwork(VaeNetwork):
             nn.Flatten(),
         )
         self.dense = nn.Sequential(
-            nn.LayerNorm(channels[1] * 64 + 2 * SIDE), nn.Linear(channels[1] * 64 + 2 * SIDE, hidden), nn.ReLU()
+            nn.LayerNorm(told + channels[1] * 64 + 2 * SIDE),
+            nn.Linear(told + channels[1] * 64 + 2 * SIDE, hidden),
+            nn.ReLU(),
         )
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
-        self.decoder = NoteDecoder(latent, state, kernels, harmonies, registers, dropout)
-        # Where the data lies in the latent space: a Gaussian fitted to it, from which positions are drawn.
-        self.register_buffer("centre", torch.zeros(latent))
+        self.decoder = NoteDecoder(told + latent, state, kernels, harmonies, registers, dropout)
+        # Where the data lies in the latent space: a Gaussian fitted to it, from which positions are drawn. With
+        # conditions one around the centre of each label too, as wide as a label's windows lie on average.
+        self.register_buffer("centre", torch.zeros(conditions + 1, latent) if conditions else torch.zeros(latent))
         self.register_buffer("spread", torch.eye(latent))
+        if conditions:
+            self.register_buffer("spread_of_label", torch.eye(latent))
 
-    def posterior(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See VaeNetwork."""
-        return self._posterior(windows, Notes.of(windows[:, 0]))
+        return self._posterior(windows, Notes.of(windows[:, 0]), labels)
 
-    def _posterior(self, windows: Tensor, notes: Notes) -> tuple[Tensor, Tensor]:
+    def _posterior(self, windows: Tensor, notes: Notes, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         seen = self.encoder(torch.stack([notes.struck, notes.held], 1))
-        hidden = self.dense(torch.cat([seen, outline(windows[:, 0], notes)], 1))
+        hidden = self.dense(beside(torch.cat([seen, outline(windows[:, 0], notes)], 1), self.label, labels))
         return self.mean(hidden), self.log_variance(hidden).clamp(-LARGEST_LOG, LARGEST_LOG)
 
-    def nats(self, windows: Tensor, z: Tensor) -> Tensor:
+    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See VaeNetwork."""
-        return self.decoder.nats(Notes.of(windows[:, 0]), z, torch.zeros(len(windows), dtype=torch.int64))
+        untransposed = torch.zeros(len(windows), dtype=torch.int64)
+        return self.decoder.nats(Notes.of(windows[:, 0]), beside(z, self.label, labels), untransposed)
 
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor) -> Losses:
+    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
         """See VaeNetwork.
 
         Telling the outline from the position alone keeps the decoder from doing without positions (the bag-of-words
         loss of Zhao et al., 2017).
         """
         notes = Notes.of(windows[:, 0])
-        mean, log_variance = self._posterior(windows, notes)
-        z = mean + noise * (0.5 * log_variance).exp()
+        mean, log_variance = self._posterior(windows, notes, labels)
+        z = beside(mean + noise * (0.5 * log_variance).exp(), self.label, labels)
         nats = self.decoder.nats(notes, z, semitones)
         sketch = functional.binary_cross_entropy_with_logits(
             self.decoder.sketch(z), outline(windows[:, 0], notes), reduction="sum"
@@ -228,21 +245,33 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
 class NoteGenerator(Generator):
     """Draws positions from the Gaussian fitted to the data's and lets the decoder write notes there."""
 
-    def __init__(self, decoder: NoteDecoder, centre: Tensor, spread: Tensor, **identity: Any) -> None:
+    def __init__(
+        self, decoder: NoteDecoder, label: nn.Embedding | None, tensors: Mapping[str, Tensor], **identity: Any
+    ) -> None:
+        """tensors: centre and spread; with conditions a centre for each label and spread_of_label too."""
         super().__init__(**identity)
-        self.latent_size = len(centre)
         self._decoder = decoder.double().eval()
-        self._centre = centre.double().numpy()
-        self._spread = spread.double().numpy()
+        self._label = label
+        # The last centre is that of all windows.
+        self._centre = np.atleast_2d(tensors["centre"].double().numpy())
+        self._spread = tensors["spread"].double().numpy()
+        self._spread_of_label = tensors.get("spread_of_label", tensors["spread"]).double().numpy()
+        self.conditions = len(self._centre) - 1
+        self.latent_size = self._centre.shape[1]
 
-    def draw(self, seed: int, index: int) -> Floats:
+    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
         """See Generator."""
         normal = noise_of(seed, index).standard_normal(self.latent_size)
-        return (self._centre + self._spread @ normal).astype(np.float32)
+        if label is None or label == self.conditions:
+            centre, spread = self._centre[-1], self._spread
+        else:
+            centre, spread = self._centre[label], self._spread_of_label
+        position: Floats = (centre + spread @ normal).astype(np.float32)
+        return position
 
-    def _windows(self, z: Floats, threshold: float) -> Windows:
-        parts = [self._decoder.write(part, threshold).numpy() for part in torch.split(torch.from_numpy(z), 64)]
-        return np.concatenate(parts)
+    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        told = beside(torch.from_numpy(z), self._label, labels)
+        return np.concatenate([self._decoder.write(part, threshold).numpy() for part in torch.split(told, 64)])
 
 
 @on_cpu()
@@ -255,18 +284,26 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
         load_plain(thesis, tensors, "decoder.")
         return PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
     of_notes = ("latent", "state", "kernels", "harmonies", "registers", "dropout")
-    notes = NoteDecoder(**{key: sizes[key] for key in of_notes})
+    label = label_embedding(count_conditions(tensors, "label."))
+    told = 0
+    if label is not None:
+        load_plain(label, tensors, "label.")
+        told = label.embedding_dim
+    notes = NoteDecoder(**{key: sizes[key] for key in of_notes} | {"latent": told + sizes["latent"]})
     load_plain(notes, tensors, "decoder.")
-    return NoteGenerator(notes, tensors["centre"], tensors["spread"], **identity)
+    return NoteGenerator(notes, label, tensors, **identity)
 
 
 class VaeLearner(Learner[VaeOptions]):
     """Trains either network; they differ in their losses and in how positions are drawn."""
 
-    def __init__(self, preset: Preset, options: VaeOptions, seed: int, density: float) -> None:
-        super().__init__(preset, options, seed, density)
-        kind: type[VaeNetwork] = ThesisNetwork if preset.name == "thesis" else NoteNetwork
-        network = seeded_build(seed, kind, preset.network)
+    def __init__(self, preset: Preset, options: VaeOptions, seed: int, density: float, conditions: int = 0) -> None:
+        super().__init__(preset, options, seed, density, conditions)
+        kind: type[VaeNetwork] = ThesisNetwork
+        sizes: dict[str, Any] = dict(preset.network)
+        if preset.name != "thesis":
+            kind, sizes = NoteNetwork, sizes | {"conditions": conditions}
+        network = seeded_build(seed, kind, sizes)
         if isinstance(network, NoteNetwork):
             network.decoder.expect(density)
         self._trainee = Trainee("vae", network, options)
@@ -276,11 +313,13 @@ class VaeLearner(Learner[VaeOptions]):
         """See Learner."""
         return (self._trainee,)
 
-    def step(self, batch: Tensor, progress: float) -> dict[str, float]:
+    def step(self, batch: Tensor, progress: float, labels: Tensor | None = None) -> dict[str, float]:
         """See Learner. Metrics: train_loss, train_reconstruction, train_kl."""
         network = self._trainee.network.train()
+        labels = None if labels is None else forget(labels, self.conditions)
         windows, semitones = transpose(batch, self.options.transpose_down, self.options.transpose_up)
-        losses = network.losses(windows, semitones, torch.randn(len(batch), network.latent))
+        noise = torch.randn(len(batch), network.latent)
+        losses = network.losses(windows, semitones, noise, labels)
         warmup = self.options.kl_warmup_steps
         kl_weight = self.options.kl_weight * (min(1.0, self.steps_taken / warmup) if warmup else 1.0)
         loss = losses.total(self.options, kl_weight, self.options.free_bits)
@@ -292,15 +331,15 @@ class VaeLearner(Learner[VaeOptions]):
             "train_kl": losses.kl.item(),
         }
 
-    def validate(self, batches: Iterable[Tensor]) -> dict[str, float]:
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """See Learner. validation_loss, validation_reconstruction, validation_kl, validation_pixel_loss."""
         network = self._trainee.average.eval()
         same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
         windows, reconstruction, kl = 0, 0.0, 0.0
         with torch.inference_mode():
-            for batch in batches:
+            for batch, labels in batches:
                 noise = torch.randn(len(batch), network.latent, generator=same_noise)
-                losses = network.losses(batch, torch.zeros(len(batch), dtype=torch.int64), noise)
+                losses = network.losses(batch, torch.zeros(len(batch), dtype=torch.int64), noise, labels)
                 windows += len(batch)
                 reconstruction += losses.reconstruction.item() * len(batch)
                 kl += losses.kl.item() * len(batch)
@@ -314,36 +353,60 @@ class VaeLearner(Learner[VaeOptions]):
             "validation_pixel_loss": reconstruction / windows / PIXELS,
         }
 
-    def bound(self, batches: Iterable[Tensor], draws: int) -> float:
+    def bound(self, batches: Iterable[Batch], draws: int) -> float:
         """See Learner."""
         network = self._trainee.average.eval()
         same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
         with torch.inference_mode():
             return torch.cat([_importance_bound(network, batch, draws, same_noise) for batch in batches]).mean().item()
 
-    def encode(self, batch: Tensor) -> Floats:
+    def encode(self, batch: Tensor, labels: Tensor | None = None) -> Floats:
         """See Learner: the means of the posteriors."""
         with torch.inference_mode():
-            return self._trainee.average.eval().posterior(batch)[0].cpu().numpy()
+            return self._trainee.average.eval().posterior(batch, labels)[0].cpu().numpy()
 
-    def calibrate(self, batches: Iterable[Tensor]) -> None:
+    def calibrate(self, batches: Iterable[Batch]) -> None:
         """See Learner. The thesis's network needs nothing: its positions and its threshold, 0.5, are given."""
         network = self._trainee.average.eval()
         if not isinstance(network, NoteNetwork):
             return
         with torch.inference_mode():
-            found = [(*network.posterior(batch), batch.mean(dtype=torch.float64)) for batch in batches]
-            means = torch.cat([mean for mean, _, _ in found]).double()
-            variance = torch.cat([log_variance for _, log_variance, _ in found]).double().exp().mean(0)
-            covariance = torch.cov(means.T, correction=0) + variance.diag()
-            network.centre.copy_(means.mean(0))
-            network.spread.copy_(torch.linalg.cholesky(covariance))
-        goal = float(torch.stack([density for _, _, density in found]).mean())
+            found = [
+                (*network.posterior(batch, labels), batch.mean(dtype=torch.float64), labels)
+                for batch, labels in batches
+            ]
+            means = torch.cat([mean for mean, _, _, _ in found]).double()
+            variance = torch.cat([log_variance for _, log_variance, _, _ in found]).double().exp().mean(0)
+            known = [labels for _, _, _, labels in found if labels is not None]
+            labels = torch.cat(known) if known else None
+            self._fit(network, means, variance, labels)
+        goal = float(torch.stack([density for _, _, density, _ in found]).mean())
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        self.threshold = match_density(player, np.stack([player.draw(self.seed, i) for i in range(AUDITION)]), goal)
+        played = None if labels is None else labels.cpu().numpy()
+        self.threshold = match_density(player, self.seed, AUDITION, played, goal)
+
+    def _fit(self, network: NoteNetwork, means: Tensor, variance: Tensor, labels: Tensor | None) -> None:
+        """Fit the Gaussians to means [n, latent] and mean variance [latent] of the posteriors of windows."""
+
+        def width(deviations: Tensor) -> Tensor:
+            covariance = deviations.T @ deviations / len(deviations) + variance.diag()
+            factor: Tensor = torch.linalg.cholesky(covariance)
+            return factor
+
+        middle = means.mean(0)
+        network.spread.copy_(width(means - middle))
+        if labels is None or network.spread_of_label is None:
+            network.centre.copy_(middle)
+            return
+        counts = torch.bincount(labels, minlength=self.conditions + 1).double()[:, None]
+        sums = torch.zeros(len(counts), means.shape[1], dtype=means.dtype).index_add(0, labels, means)
+        centres = (sums + FEW_WINDOWS * middle) / (counts + FEW_WINDOWS)
+        centres[self.conditions] = middle
+        network.centre.copy_(centres)
+        network.spread_of_label.copy_(width(means - centres[labels]))
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
-        half = ("decoder.", "centre", "spread")
+        half = ("decoder.", "label.", "centre", "spread")
         found = self._trainee.average.state_dict()
         return {key: plain(value) for key, value in found.items() if key.startswith(half)}
