@@ -36,7 +36,7 @@ from pianola_trainer.tasks import ATTEMPT
 
 Arrays = dict[str, NDArray[np.generic]]
 
-TINY = {"batch": 8, "epochs": 6, "evaluate_every_steps": 12, "threads": 1}
+TINY = {"batch": 8, "epochs": 6, "evaluate_every_steps": 12, "threads": 1, "precision": "float32"}
 """Options of a run of seconds: of 45 windows 9 are held out; six times the others are 27 steps of 8."""
 STEPS = 27
 POINTS = [12, 24, 27]

@@ -50,8 +50,8 @@ def test_the_series_and_the_events_have_no_gap(system: System, final: Checkpoint
     assert [point.step for point in points] == making.POINTS
     wanted = {"train_loss", "train_reconstruction", "train_kl", "validation_loss", "validation_reconstruction"}
     assert all(wanted | {"validation_kl", "windows_per_second"} <= set(point.values) for point in points)
-    # created, started, one for each point, succeeded
-    assert run.last_event == 2 + len(making.POINTS) + 1
+    # created, started, set_up, one for each point, succeeded
+    assert run.last_event == 3 + len(making.POINTS) + 1
     assert (run.step, run.epoch) == (27, 6)
 
 

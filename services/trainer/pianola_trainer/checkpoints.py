@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sqlalchemy import exists, select
@@ -27,6 +26,7 @@ from pianola.records.tables import Checkpoint, Json
 from pianola_trainer.assignment import Assignment
 from pianola_trainer.batches import Split
 from pianola_trainer.patience import patiently
+from pianola_trainer.setup import Setup
 
 _FACTS: Final = "pianola"
 """The metadata's only name: safetensors writes several in an order of chance, and one state would get many digests."""
@@ -97,7 +97,7 @@ def fetch_checkpoint(store: ObjectStore, row: Checkpoint, path: Path) -> None:
 class Checkpoints:
     """The checkpoints of one attempt's run."""
 
-    def __init__(self, assignment: Assignment, lowest_pitch: int, sides: Split) -> None:
+    def __init__(self, assignment: Assignment, lowest_pitch: int, sides: Split, setup: Setup) -> None:
         self._assignment = assignment
         self._lowest_pitch = lowest_pitch
         run = assignment.run
@@ -108,8 +108,7 @@ class Checkpoints:
             "seed": run.seed,
             "dataset": assignment.dataset.digest,
             "held_out": {"by": sides.by, "windows": len(sides.held_out)},
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
+            "setup": setup.to_json(),
         }
 
     def restore(self, learner: Learner[Any]) -> tuple[Place, bool] | None:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
-import torch
 from sqlalchemy.exc import DBAPIError
 
 from pianola.models.base import Learner
@@ -15,14 +15,17 @@ from pianola.records import leases, runs
 from pianola.records.states import RunState
 from pianola.records.tables import Json, Metric, Run
 from pianola_trainer.assignment import Assignment
-from pianola_trainer.batches import Batches, Split, split_of_run, step_seed
+from pianola_trainer.batches import Batches, Split, split_of_run
 from pianola_trainer.checkpoints import Checkpoints, File, Place
 from pianola_trainer.course import Course
 from pianola_trainer.errors import NothingHeldOut, NoWindows, OneSided
 from pianola_trainer.means import Means
 from pianola_trainer.orders import Asked, Order, Orders
 from pianola_trainer.patience import is_away, patiently
-from pianola_trainer.points import Point, as_batch, check_finite, check_weights
+from pianola_trainer.points import Point, check_finite, check_weights
+from pianola_trainer.probing import probe
+from pianola_trainer.setup import Setup
+from pianola_trainer.stepping import Steps
 from pianola_trainer.stopping import check_sound, is_exhausted
 from pianola_trainer.windows import read_windows
 
@@ -47,10 +50,12 @@ class Training:
             raise NothingHeldOut(options.patience)
         self._batches = Batches(sides.training, options.batch, run.seed)
         self._course = Course.of(options, self._batches)
-        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides)
         self._point = Point(self._windows, sides, run.seed, orders)
         self._density = self._windows.density(sides.training)
-        self._learner: Learner[Any] = create_learner(run.family, run.preset, options, run.seed, self._density)
+        setup = self._set_up()
+        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides, setup)
+        self._learner = self._new_learner(setup)
+        self._steps = self._new_steps(self._learner, setup)
         self._elapsed = 0.0
         self._committed: int | None = None
         self._means = Means()
@@ -74,6 +79,32 @@ class Training:
         if not len(sides.held_out):
             raise OneSided(dataset.name, dataset.options, "held-out")
         return sides
+
+    def _set_up(self) -> Setup:
+        """How the run computes: as an earlier attempt did, else as the options say or as is fastest here."""
+        run, options = self._assignment.run, self._assignment.options
+        setup = Setup.of_record(run.setup)
+        if setup is not None:
+            _log.info("set_up", kept=setup.name)
+            return setup
+        setup = Setup.of_options(options)
+        if options.precision == "auto":
+            setup = probe(setup, lambda way: self._new_steps(self._new_learner(way), way), self._batches.size)
+        patiently(partial(self._record, setup))
+        return setup
+
+    def _record(self, setup: Setup) -> None:
+        with self._assignment.records.write() as session:
+            leases.set_up(session, self._assignment.run.id, self._assignment.attempt, setup.to_json())
+
+    def _new_learner(self, setup: Setup) -> Learner[Any]:
+        run, options = self._assignment.run, self._assignment.options
+        learner = create_learner(run.family, run.preset, options, run.seed, self._density)
+        setup.apply(learner)
+        return learner
+
+    def _new_steps(self, learner: Learner[Any], setup: Setup) -> Steps:
+        return Steps(learner, self._windows, self._batches, self._assignment.run.seed, setup)
 
     def _series(self) -> Sequence[Metric]:
         with self._assignment.records.read() as session:
@@ -130,13 +161,11 @@ class Training:
     def _learn(self) -> dict[str, float]:
         """One step; what it measured."""
         began = time.perf_counter()
-        rows = self._batches.at(self._step)
-        torch.manual_seed(step_seed(self._assignment.run.seed, self._step))
-        values = self._learner.step(as_batch(self._windows, rows), self._fraction())
+        values = self._steps.take(self._fraction())
         seconds = time.perf_counter() - began
         self._elapsed += seconds
         check_finite(values, self._learner)
-        self._means.add(values, len(rows), seconds)
+        self._means.add(values, self._batches.size, seconds)
         return values
 
     def _point_is_due(self) -> bool:

@@ -59,7 +59,12 @@ class RunOptions(BaseModel):
         le=1000,
         description="evaluation points in a row, all under a tenth of the data's density, that fail the run",
     )
-    threads: int = Field(2, ge=1, le=256, description="CPU threads of the worker")
+    threads: int = Field(2, ge=1, le=256, description="CPU threads of the worker; with precision auto the most")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "float32",
+        description="numbers in which networks multiply while they learn; auto: what is fastest where the run starts, "
+        "by a short measurement that chooses memory layout and threads too; a resumed run keeps the choice",
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> RunOptions:
@@ -164,6 +169,7 @@ _VAE_DEFAULT = Preset(
         kl_warmup_steps=100,
         free_bits=20.0,
         keep="best",
+        precision="auto",
     ),
 )
 _GAN_THESIS = Preset(
@@ -192,6 +198,7 @@ _GAN_DEFAULT = Preset(
         gradient_penalty=1.0,
         discriminator_steps=2,
         collapse_points=3,
+        precision="auto",
     ),
 )
 

@@ -101,6 +101,13 @@ def begin(session: Session, run_id: str, attempt: int, step: int) -> None:
     session.execute(update(Attempt).where(Attempt.run_id == run_id, Attempt.number == attempt).values(first_step=step))
 
 
+def set_up(session: Session, run_id: str, attempt: int, setup: Json) -> None:
+    """The run is computed like this from here on; an event of its own says it. Raises StaleAttempt."""
+    if _fenced(session, run_id, attempt).setup != setup:
+        _fenced(session, run_id, attempt, setup=setup)
+        events.append(session, Run, run_id, "set_up", {"attempt": attempt, **setup})
+
+
 def report(session: Session, run_id: str, attempt: int, step: int, epoch: int, progress: Json) -> None:
     """Say how far the attempt is: overwritten by the next call, no part of the series. Raises StaleAttempt."""
     _fenced(session, run_id, attempt, step=step, epoch=epoch, progress=progress, updated_at=database_now())

@@ -218,8 +218,9 @@ class Import(Table):
 class Run(Table):
     """One training job. The row is the truth: state, attempt (the fencing number) and lease are decided here.
 
-    `options` are the resolved run options; `progress` is what the live attempt last said; `barren_attempts` counts
-    attempts in a row that ended without a new checkpoint.
+    `options` are the resolved run options; `setup` is how its attempts compute (device, precision, threads ...), chosen
+    by the first of them; `progress` is what the live attempt last said; `barren_attempts` counts attempts in a row that
+    ended without a new checkpoint.
     """
 
     __tablename__ = "runs"
@@ -245,6 +246,7 @@ class Run(Table):
     sent_at: Mapped[datetime] = mapped_column(server_default=database_now())
     step: Mapped[int] = mapped_column(default=0)
     epoch: Mapped[int] = mapped_column(default=0)
+    setup: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
     progress: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
     last_event: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(Text)
