@@ -57,7 +57,8 @@ def test_no_server_is_said_in_one_line() -> None:
         (["train", "small", "--seconds", "60", "--epochs", "3"], "--seconds or --epochs, not both"),
         (["train", "small", "-o", "batch"], "'batch' is not key=value"),
         (["sample", "m", "-o", "out.mid", "-n", "8"], "8 windows do not fit one MIDI file"),
-        (["sample", "m", "-o", "out.wav"], "out.wav: write to a .mid, .png or .zip file"),
+        (["sample", "m", "-o", "out.wav", "-n", "2"], "2 windows do not fit one WAV file"),
+        (["sample", "m", "-o", "out.ogg"], "out.ogg: write to a file (.mid, .wav, .musicxml, .png, .svg, .zip)"),
         (["sample", "m", "-o", "out.mid", "-n", "65"], "65 is not in the range"),
         (["dataset", "add", "small", "no-such-folder"], "does not exist"),
         (["up", "--port", "70000"], "70000 is not in the range"),
@@ -225,6 +226,20 @@ def test_runs_are_compared_in_columns_beside_their_datas() -> None:
     assert shared.endswith("run 1  run 2  run 3  data with data: small  data with data: large")
     assert coverage.split()[-5:] == ["0.5", "0.25", "0.125", "0.97", "0.97"]
     assert result.stdout.splitlines()[-1].split()[-3:] == ["193.5", "-", "250"]
+
+
+def test_plots_of_compared_runs_are_saved(tmp_path: Path) -> None:
+    names = ("comparison-music.png", "comparison-music.svg")
+    drawings = [{"name": name, "kind": "comparison_music", "media_type": "x", "url": "/"} for name in names]
+    answers = (*evaluated("run_1", "small", 0.5, 193.5), *evaluated("run_2", "small", 0.25, None))
+    with scripted(*answers, as_json({"runs": [], "plots": drawings}), Answer(b"one"), Answer(b"two")) as server:
+        result = pianola("compare", "run_1", "run_2", "-o", str(tmp_path / "plots"), server=server)
+    assert result.exit_code == 0, result.output
+    assert [sent.path for sent in server.requests[4:]] == [
+        "/v1/comparisons?runs=run_1%2Crun_2",
+        *(f"/v1/comparisons/plots/{name}?runs=run_1%2Crun_2" for name in names),
+    ]
+    assert [(tmp_path / "plots" / name).read_bytes() for name in names] == [b"one", b"two"]
 
 
 def test_compared_runs_are_one_json_document() -> None:

@@ -66,9 +66,9 @@ def test_forms_that_cannot_be_had_name_those_that_can(client: FlaskClient) -> No
     for alternative in ("application/zip", "image/png", "application/json", "window=0"):
         assert alternative in many["detail"]
     problem(client.post(f"{path}?format=midi", json={"n": 4}), 406, "not-acceptable")
-    told = problem(client.post(path, json={}, headers={"Accept": "audio/wav"}), 406, "not-acceptable")
+    told = problem(client.post(path, json={}, headers={"Accept": "audio/flac"}), 406, "not-acceptable")
     assert "audio/midi (?format=midi)" in told["detail"]
-    problem(client.post(f"{path}?format=wav", json={}), 422, "invalid-request")
+    problem(client.post(f"{path}?format=flac", json={}), 422, "invalid-request")
 
 
 def test_samples_and_windows_that_do_not_exist(client: FlaskClient) -> None:

@@ -13,10 +13,13 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from pianola.models.presets import PRESETS
+from pianola_sampler import sound
+from pianola_sampler.negotiation import MEDIA_TYPES, Form
 
 from .playing import LOWEST_PITCH, Stage, generator, whole
+from .reading import of_json, of_midi
 
-TYPES = {"json": "application/json", "midi": "audio/midi", "png": "image/png", "zip": "application/zip"}
+TYPES = {form.value: media_type for form, media_type in MEDIA_TYPES.items() if form != Form.WAV or sound.AVAILABLE}
 
 
 def post(
@@ -26,20 +29,6 @@ def post(
     answer = client.post("/v1/models/waltz/samples", json=body or {}, headers=headers, query_string=query)
     assert answer.status_code == 201, answer.text
     return answer
-
-
-def notes_of(data: bytes) -> list[dict[str, int]]:
-    """The notes of a MIDI file in steps of 40 ticks, as mido reads them."""
-    now, begun, found = 0, {}, []
-    for message in mido.MidiFile(file=io.BytesIO(data)).tracks[0]:
-        now += message.time
-        if message.type == "note_on" and message.velocity:
-            begun[message.note] = now // 40
-        elif message.type in ("note_on", "note_off"):
-            start = begun.pop(message.note)
-            found.append({"pitch": message.note, "start": start, "length": now // 40 - start})
-    assert not begun
-    return sorted(found, key=lambda note: (note["start"], note["pitch"]))
 
 
 def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, first: bytes) -> None:
@@ -68,7 +57,7 @@ def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, 
 
 def test_the_same_seed_and_checkpoint_give_the_same_bytes(stage: Stage, client: FlaskClient) -> None:
     elsewhere = stage.client()
-    for form, n in (("midi", 1), ("png", 1), ("png", 5), ("zip", 5)):
+    for form, n in (("midi", 1), ("png", 1), ("png", 5), ("svg", 5), ("musicxml", 1), ("zip", 5)):
         answers = [post(asked, {"n": n, "seed": 3}, TYPES[form]) for asked in (client, client, elsewhere)]
         assert {answer.mimetype for answer in answers} == {TYPES[form]}
         assert len({answer.data for answer in answers}) == 1, form
@@ -96,7 +85,7 @@ def test_midi_holds_the_notes_that_the_json_tells(client: FlaskClient) -> None:
     body = {"seed": 5, "tempo": 90, "numerator": 3, "denominator": 8, "program": 12}
     told = post(client, body).get_json()
     data = post(client, body, "audio/midi").data
-    assert notes_of(data) == told["windows"][0]["notes"]
+    assert of_midi(data) == of_json(told["windows"][0])
     track = mido.MidiFile(file=io.BytesIO(data)).tracks[0]
     said = {message.type: message for message in track if not message.type.startswith("note")}
     assert mido.tempo2bpm(said["set_tempo"].tempo) == pytest.approx(90)
@@ -117,7 +106,7 @@ def test_a_zip_holds_every_window_as_midi_and_picture(client: FlaskClient) -> No
     assert (told["seed"], told["n"], len(told["windows"])) == (5, 3, 3)
     for index, window in enumerate(told["windows"]):
         name = f"00{index + 1}"
-        assert notes_of(files[f"{name}.mid"]) == window["notes"]
+        assert of_midi(files[f"{name}.mid"]) == of_json(window)
         one = client.get(f"/v1/samples/{sample}?format=midi&window={index}")
         assert one.data == files[f"{name}.mid"]
         assert one.headers["Content-Disposition"] == f'attachment; filename="{sample}-{name}.mid"'
@@ -135,7 +124,7 @@ def test_a_dark_window_is_empty_and_no_error(client: FlaskClient) -> None:
     (window,) = post(client, body).get_json()["windows"]
     assert window["empty"]
     assert window["notes"] == []
-    assert notes_of(post(client, body, "audio/midi").data) == []
+    assert of_midi(post(client, body, "audio/midi").data) == []
     Image.open(io.BytesIO(post(client, body, "image/png").data)).verify()
 
 
@@ -212,6 +201,6 @@ def test_a_repeated_request_gets_its_sample_in_any_form(stage: Stage, client: Fl
     assert again.get_json() == made.get_json(), "the seed was drawn once, and the model moved afterwards"
     assert again.headers["Idempotent-Replayed"] == "true"
     as_midi = client.post("/v1/models/waltz/samples", json={"n": 1}, headers=headers | {"Accept": "audio/midi"})
-    assert notes_of(as_midi.data) == made.get_json()["windows"][0]["notes"]
+    assert of_midi(as_midi.data) == of_json(made.get_json()["windows"][0])
     other = client.post("/v1/models/waltz/samples", json={"n": 2}, headers=headers)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency-key-reused")

@@ -139,6 +139,14 @@ class Client(Datasets):
             time.sleep(POLL_S)
         return current
 
+    def comparison(self, run_ids: Sequence[str]) -> Comparison:
+        """The newest evaluations of up to six runs on one dataset, and the plots that show them side by side."""
+        return self._get(Comparison, f"/v1/comparisons?runs={quote(','.join(run_ids))}")
+
+    def comparison_plot_bytes(self, run_ids: Sequence[str], name: str) -> bytes:
+        """One of those plots."""
+        return self._bytes(f"/v1/comparisons/plots/{part(name)}?runs={quote(','.join(run_ids))}")
+
     # models and samples
 
     def models(self) -> Iterator[Model]:
@@ -158,7 +166,7 @@ class Client(Datasets):
         return self._post(Sample, f"/v1/models/{part(model)}/samples", _draw(n, options))
 
     def sample_bytes(self, model: str, media_type: str, n: int = 1, options: SampleOptions | None = None) -> bytes:
-        """As `sample`, in another form: "audio/midi" (n = 1), "image/png" or "application/zip"."""
+        """As `sample`, in another form: "audio/midi" or "audio/wav" (n = 1), "image/png", "application/zip" ..."""
         path = f"/v1/models/{part(model)}/samples"
         return self._transport.send("POST", path, json=_draw(n, options), accept=media_type).content
 
@@ -167,7 +175,7 @@ class Client(Datasets):
         return self._get(Sample, f"/v1/samples/{part(sample_id)}")
 
     def get_sample_bytes(self, sample_id: str, form: str, window: int | None = None) -> bytes:
-        """A sample drawn before as `form` "midi", "png" or "zip"; `window` picks one of many."""
+        """A sample drawn before as `form` (midi, wav, musicxml, png, svg or zip); `window` picks one of many."""
         path = f"/v1/samples/{part(sample_id)}"
         return self._bytes(path, {"format": form, "window": window})
 

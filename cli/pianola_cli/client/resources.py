@@ -305,6 +305,24 @@ class Plot(Resource):
     url: str | None = None
 
 
+class Compared(Resource):
+    """A run among others; `name` is how the plots call it."""
+
+    name: str
+    run_id: str
+    family: str
+    preset: str
+    seed: int
+    evaluation: Evaluation
+
+
+class Comparison(Resource):
+    """Runs side by side, and plots of them."""
+
+    runs: list[Compared]
+    plots: list[Plot]
+
+
 class Model(Resource):
     """A name that points at a checkpoint's generating half."""
 
@@ -320,11 +338,15 @@ class Model(Resource):
 
 
 class Note(Resource):
-    """A note: MIDI pitch, start and length in steps (12 a quarter note)."""
+    """A note: MIDI pitch; start and length in steps (12 a quarter note), in quarter notes, and in seconds."""
 
     pitch: int
     start: int
     length: int
+    start_beats: float | None = None
+    length_beats: float | None = None
+    start_seconds: float | None = None
+    length_seconds: float | None = None
 
 
 class SampleWindow(Resource):

@@ -14,7 +14,16 @@ from pianola_cli.common import as_json, echo_json, table, with_client
 if TYPE_CHECKING:
     from pianola_cli.client import Client, Sample
 
-_FORMS = {".mid": "midi", ".midi": "midi", ".png": "png", ".zip": "zip"}
+_FORMS = {
+    ".mid": "midi",
+    ".midi": "midi",
+    ".wav": "wav",
+    ".musicxml": "musicxml",
+    ".png": "png",
+    ".svg": "svg",
+    ".zip": "zip",
+}
+_OF_ONE_WINDOW = {"midi": "MIDI", "wav": "WAV", "musicxml": "MusicXML"}
 
 
 @click.command()
@@ -79,7 +88,7 @@ def sample(
 
 
 def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:
-    """Write a sample as `form` "midi", "png" or "zip" to the file `out`, or "folder": unpacked into it."""
+    """Write a sample as `form` (one of _FORMS) to the file `out`, or for "folder" unpacked into it."""
     if form == "folder":
         out.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(io.BytesIO(client.get_sample_bytes(drawn.id, "zip"))) as archive:
@@ -93,7 +102,10 @@ def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:
 def _form(out: Path, count: int) -> str:
     form = "folder" if out.is_dir() or not out.suffix else _FORMS.get(out.suffix.lower())
     if form is None:
-        raise click.UsageError(f"{out.name}: write to a .mid, .png or .zip file, or to a folder (a name without a dot)")
-    if form == "midi" and count > 1:
-        raise click.UsageError(f"{count} windows do not fit one MIDI file: give a folder or a .zip with -o")
+        endings = ", ".join(ending for ending in _FORMS if ending != ".midi")
+        raise click.UsageError(f"{out.name}: write to a file ({endings}), or to a folder (a name without a dot)")
+    if form in _OF_ONE_WINDOW and count > 1:
+        raise click.UsageError(
+            f"{count} windows do not fit one {_OF_ONE_WINDOW[form]} file: give a folder or a .zip with -o"
+        )
     return form

@@ -1,1 +1,1 @@
-"""The sampler service: models play over HTTP, as MIDI, pictures, JSON or a zip of all."""
+"""The sampler service: models play over HTTP, as JSON, MIDI, sound, scores, pictures or a zip."""

@@ -1,18 +1,23 @@
-"""A sample in its forms. The same sample gives the same bytes; of MIDI, PNG and zip so does the same seed."""
+"""A sample in its forms. All of them are the same notes, and the same sample gives the same bytes."""
 
 import io
 import json
 import zipfile
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pianola.codec.roll import Note as RollNote
 from pianola.codec.roll import decode_notes
+from pianola.codec.window import STEPS_PER_QUARTER
 from pianola.codec.writer import MidiOptions, write_midi
 from pianola.evaluation.pictures import grid_png, roll_png
 from pianola.records.tables import Sample as Row
 from pianola_sampler.drawing import Drawn
 from pianola_sampler.negotiation import Form
+from pianola_sampler.notation import write_musicxml
 from pianola_sampler.schemas import Note, Options, Sample, Window
+from pianola_sampler.sound import render_wav
+from pianola_sampler.svg import roll_svg
 
 _GRID_COLUMNS: Final = 4
 # A zip keeps a time for every file: always the first it can hold, so that it does not depend on the clock.
@@ -26,7 +31,7 @@ def described(row: Row, drawn: Drawn) -> Sample:
         Window(
             index=index,
             z=z.tolist(),
-            notes=[Note(pitch=note.pitch, start=note.start, length=note.length) for note in _notes(drawn, place)],
+            notes=[_told(note, row.options["tempo"]) for note in _notes(drawn, place)],
             empty=not window.any(),
         )
         for place, (index, z, window) in enumerate(zip(drawn.indices, drawn.z, drawn.windows, strict=True))
@@ -45,12 +50,8 @@ def described(row: Row, drawn: Drawn) -> Sample:
 
 
 def written(form: Form, row: Row, drawn: Drawn) -> bytes:
-    """The sample's bytes as MIDI (one window), PNG or zip."""
-    if form == Form.MIDI:
-        return _midi(row, drawn, 0)
-    if form == Form.PNG:
-        return _png(drawn)
-    return _zip(row, drawn)
+    """The sample's bytes in any form but JSON; MIDI, WAV and MusicXML are of its first window."""
+    return _WRITERS[form](row, drawn)
 
 
 def numbered(index: int) -> str:
@@ -62,22 +63,55 @@ def _notes(drawn: Drawn, place: int) -> list[RollNote]:
     return decode_notes(drawn.windows[place : place + 1], drawn.lowest_pitch)
 
 
-def _midi(row: Row, drawn: Drawn, place: int) -> bytes:
-    options = MidiOptions(
+def _told(note: RollNote, tempo: float) -> Note:
+    """In steps, in quarter notes, and in seconds at the sample's tempo, to the microsecond."""
+    start, length = note.start / STEPS_PER_QUARTER, note.length / STEPS_PER_QUARTER
+    return Note(
+        pitch=note.pitch,
+        start=note.start,
+        length=note.length,
+        start_beats=start,
+        length_beats=length,
+        start_seconds=round(start * 60 / tempo, 6),
+        length_seconds=round(length * 60 / tempo, 6),
+    )
+
+
+def _midi_options(row: Row, drawn: Drawn, place: int) -> MidiOptions:
+    return MidiOptions(
         tempo=row.options["tempo"],
         numerator=row.options["numerator"],
         denominator=row.options["denominator"],
         program=row.options["program"],
         track_name=f"Pianola, seed {row.seed}, window {drawn.indices[place]}",
     )
-    return write_midi(_notes(drawn, place), options)
 
 
-def _png(drawn: Drawn) -> bytes:
+def _midi(row: Row, drawn: Drawn, place: int = 0) -> bytes:
+    return write_midi(_notes(drawn, place), _midi_options(row, drawn, place))
+
+
+def _wav(row: Row, drawn: Drawn) -> bytes:
+    return render_wav(_midi(row, drawn))
+
+
+def _musicxml(row: Row, drawn: Drawn) -> bytes:
+    return write_musicxml(_notes(drawn, 0), _midi_options(row, drawn, 0))
+
+
+def _png(_: Row, drawn: Drawn) -> bytes:
     if len(drawn.windows) == 1:
         return roll_png(drawn.windows[0], lowest_pitch=drawn.lowest_pitch)
-    labels = [numbered(index) for index in drawn.indices]
-    return grid_png(drawn.windows, _GRID_COLUMNS, lowest_pitch=drawn.lowest_pitch, labels=labels)
+    return grid_png(drawn.windows, _GRID_COLUMNS, lowest_pitch=drawn.lowest_pitch, labels=_labels(drawn))
+
+
+def _svg(_: Row, drawn: Drawn) -> bytes:
+    windows = [_notes(drawn, place) for place in range(len(drawn.windows))]
+    return roll_svg(windows, _labels(drawn), _GRID_COLUMNS, drawn.lowest_pitch)
+
+
+def _labels(drawn: Drawn) -> list[str]:
+    return [numbered(index) for index in drawn.indices]
 
 
 def _zip(row: Row, drawn: Drawn) -> bytes:
@@ -96,3 +130,13 @@ def _zip(row: Row, drawn: Drawn) -> bytes:
         told = described(row, drawn).model_dump(mode="json", exclude={"id", "created_at"})
         add("sample.json", json.dumps(told, indent=1).encode())
     return stream.getvalue()
+
+
+_WRITERS: Final[Mapping[Form, Callable[[Row, Drawn], bytes]]] = {
+    Form.MIDI: _midi,
+    Form.WAV: _wav,
+    Form.PNG: _png,
+    Form.SVG: _svg,
+    Form.MUSICXML: _musicxml,
+    Form.ZIP: _zip,
+}

@@ -5,22 +5,31 @@ from typing import Final
 
 from werkzeug.datastructures import MIMEAccept
 
+from pianola_sampler import sound
+
 
 class Form(StrEnum):
     """What a sample can be answered as; the first is what a request gets that does not mind."""
 
     JSON = "json"
     MIDI = "midi"
+    WAV = "wav"
     PNG = "png"
+    SVG = "svg"
+    MUSICXML = "musicxml"
     ZIP = "zip"
 
 
 MEDIA_TYPES: Final = {
     Form.JSON: "application/json",
     Form.MIDI: "audio/midi",
+    Form.WAV: "audio/wav",
     Form.PNG: "image/png",
+    Form.SVG: "image/svg+xml",
+    Form.MUSICXML: "application/vnd.recordare.musicxml+xml",
     Form.ZIP: "application/zip",
 }
+OF_ONE_WINDOW: Final = frozenset({Form.MIDI, Form.WAV, Form.MUSICXML})
 _FORMS: Final = {media_type: form for form, media_type in MEDIA_TYPES.items()}
 
 
@@ -30,7 +39,8 @@ class NotAcceptable(ValueError):
 
 def choose(accept: MIMEAccept, wanted: Form | None, windows: int) -> Form:
     """The form for an answer of `windows` windows. Raises NotAcceptable."""
-    possible = [form for form in Form if form != Form.MIDI or windows == 1]
+    here = [form for form in Form if form != Form.WAV or sound.AVAILABLE]
+    possible = [form for form in here if form not in OF_ONE_WINDOW or windows == 1]
     if wanted is None and not accept:
         return Form.JSON
     if wanted is None:
@@ -39,9 +49,11 @@ def choose(accept: MIMEAccept, wanted: Form | None, windows: int) -> Form:
     if wanted in possible:
         return wanted
     alternatives = ", ".join(f"{MEDIA_TYPES[form]} (?format={form.value})" for form in possible)
-    if Form.MIDI in possible:
+    if wanted not in here and wanted is not None:
+        raise NotAcceptable(f"there is no synthesizer for this kind of machine: ask for {alternatives}")
+    if windows == 1:
         raise NotAcceptable(f"a sample can be had as {alternatives}")
     raise NotAcceptable(
-        f"a MIDI file holds one window and these are {windows}: ask for {alternatives}, draw with n = 1, "
+        f"MIDI, WAV and MusicXML hold one window and these are {windows}: ask for {alternatives}, draw with n = 1, "
         "or get one window of the sample with ?window=0"
     )

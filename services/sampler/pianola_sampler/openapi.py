@@ -6,7 +6,8 @@ from pianola_http.openapi import Document
 from pianola_sampler.negotiation import MEDIA_TYPES, Form
 
 DESCRIPTION: Final = """\
-Models play: a model's name, or a checkpoint's digest, gives windows of music as JSON, MIDI, pictures or a zip of all.
+Models play: a model's name, or a checkpoint's digest, gives windows of music as JSON, MIDI, sound,
+scores, pictures or a zip.
 
 Every error is a problem (RFC 9457). POST honours `Idempotency-Key`. Reads have an ETag and honour `If-None-Match`.\
 """

@@ -18,7 +18,8 @@ from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
 from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
 
-_ENDINGS: Final = {Form.MIDI: "mid", Form.PNG: "png", Form.ZIP: "zip"}
+_ENDINGS: Final = {form: "mid" if form == Form.MIDI else form.value for form in Form}
+_SHOWN: Final = frozenset({Form.PNG, Form.SVG})
 
 blueprint = APIBlueprint("samples", __name__, tag="Samples")
 protect(blueprint)
@@ -109,7 +110,7 @@ def _answer(row: Row, drawn: Drawn, form: Form) -> Response:
     else:
         response = Response(written(form, row, drawn), mimetype=MEDIA_TYPES[form])
         part = f"-{numbered(drawn.indices[0])}" if len(drawn.indices) < row.n else ""
-        placed = "inline" if form == Form.PNG else "attachment"
+        placed = "inline" if form in _SHOWN else "attachment"
         response.headers["Content-Disposition"] = f'{placed}; filename="{row.id}{part}.{_ENDINGS[form]}"'
     response.headers["Pianola-Sample"] = row.id
     response.headers["Pianola-Seed"] = str(row.seed)

@@ -25,10 +25,10 @@ class NewSample(BaseModel):
     threshold: float | None = Field(
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
     )
-    tempo: float = Field(120, ge=20, le=300, description="quarter notes a minute in MIDI files")
-    numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI files")
-    denominator: Literal[1, 2, 4, 8, 16, 32] = Field(4, description="of the time signature in MIDI files")
-    program: int = Field(0, ge=0, le=127, description="instrument in MIDI files; 0 is a grand piano")
+    tempo: float = Field(120, ge=20, le=300, description="quarter notes a minute in MIDI, WAV and MusicXML")
+    numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI, WAV and MusicXML")
+    denominator: Literal[1, 2, 4, 8, 16, 32] = Field(4, description="of the time signature in MIDI, WAV and MusicXML")
+    program: int = Field(0, ge=0, le=127, description="instrument in MIDI, WAV and MusicXML; 0 is a grand piano")
 
 
 class NewSampleQuery(BaseModel):
@@ -56,11 +56,15 @@ class Options(BaseModel):
 
 
 class Note(BaseModel):
-    """A note: MIDI pitch, first step and length in steps."""
+    """A note: MIDI pitch; start and length in steps, in beats (quarter notes) and in seconds at the sample's tempo."""
 
     pitch: int
     start: int
     length: int
+    start_beats: float
+    length_beats: float
+    start_seconds: float
+    length_seconds: float
 
 
 class Window(BaseModel):

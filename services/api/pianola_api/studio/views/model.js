@@ -169,7 +169,7 @@ class Stage {
 
   /**
    * Download in another form, at the tempo that is heard.
-   * @param {"midi"|"png"|"zip"} format
+   * @param {"midi"|"wav"|"musicxml"|"png"|"zip"} format
    * @param {string} ending
    * @param {number|null} window
    */

@@ -11,7 +11,7 @@ import { button, problemBox, workButton } from "../widgets.js";
  * @property {import("../player.js").Player} player
  * @property {boolean} [playingAll]
  * @property {() => void} stop
- * @property {(format: "midi"|"png", ending: string, window: number) => Promise<void>} take
+ * @property {(format: "midi"|"wav"|"musicxml"|"png", ending: string, window: number) => Promise<void>} take
  */
 
 /** @param {SampleWindow} window */
@@ -61,6 +61,14 @@ export class WindowCard {
         workButton("MIDI", () => host.take("midi", "mid", window.index), this.trouble, {
           class: "quiet",
           "aria-label": `Download ${title} as MIDI`,
+        }),
+        workButton("WAV", () => host.take("wav", "wav", window.index), this.trouble, {
+          class: "quiet",
+          "aria-label": `Download ${title} as sound`,
+        }),
+        workButton("Score", () => host.take("musicxml", "musicxml", window.index), this.trouble, {
+          class: "quiet",
+          "aria-label": `Download ${title} as MusicXML`,
         }),
         workButton("PNG", () => host.take("png", "png", window.index), this.trouble, {
           class: "quiet",
