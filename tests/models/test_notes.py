@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.note_decoder import STOP, NoteDecoder, Notes
 from pianola.models.voices import Choir, sing
 
 from .music import CHORDS, LOWEST_PITCH, SCALE, Note, window
@@ -92,9 +92,30 @@ def test_written_windows_are_possible_ones() -> None:
     assert torch.isfinite(nats).all()
 
 
+def test_writing_goes_by_the_chances_that_the_likelihood_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = decoder(5).double().eval()
+    with torch.no_grad():
+        network.rows.bias[STOP] -= 2  # more notes, so that a column has many others before it
+    columns: list[Tensor] = []
+    write_column = NoteDecoder._write_column
+
+    def note_scores(self: NoteDecoder, *given: Tensor) -> None:
+        columns.append(given[4].clone())
+        write_column(self, *given)
+
+    monkeypatch.setattr(NoteDecoder, "_write_column", note_scores)
+    z = torch.randn(3, 4)
+    with torch.inference_mode():
+        notes = Notes.of(network.write(z, 0.5).double())
+        _, _, expected = network._scores_of_empty_columns(notes, z.double(), torch.zeros(3, dtype=torch.int64))
+    assert len(notes.row) > 100
+    torch.testing.assert_close(torch.stack(columns, 1).flatten(0, 1), expected)
+
+
 def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
     network = decoder().double()
-    near = (torch.rand(3, 13, 96) < 0.05).double()
+    near = torch.rand(3, network.near.in_channels, 96, dtype=torch.float64)
+    near = near * (near < 0.05)
     with torch.no_grad():
         expected = network.near(near[..., None])[..., 0].transpose(1, 2)
         torch.testing.assert_close(network._hear(near), expected)

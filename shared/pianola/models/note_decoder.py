@@ -3,8 +3,9 @@
 A binary window and its list of notes are the same thing, so the likelihood here is the window's own, exactly. Columns
 are written from first to last; in a column, from the highest row down, each decision is "the next note struck is at
 this row" or "no more in this column", and each struck note is given its length at once. A decision knows the latent
-position, all former columns (through a recurrent state, and through what was struck and held at set lags before, seen
-by interval, so that what is learnt in one octave serves in all), and what the column has already.
+position, all former columns (through a recurrent state, and through what was struck and held at set lags before, what
+was struck at all and how long ago, seen by interval, so that what is learnt in one octave serves in all), and what the
+column has already.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ MOST_AGO = max(NEAR_LAGS)
 MOST_STRUCK = 16
 SPAN = 12
 FARTHEST = 24
+# How much of a note struck a step earlier is left in the trace of former notes: half is gone after 17 steps.
+FADES_TO = math.exp(-1 / 24)
 # Mean length of the notes of a decoder that has learnt nothing yet.
 FIRST_LENGTH = 8
 
@@ -62,6 +65,7 @@ class NoteDecoder(nn.Module):
 
     _interval: Tensor
     _below: Tensor
+    _fades: Tensor
 
     def __init__(self, latent: int, state: int, kernels: int, harmonies: int, registers: int, dropout: float) -> None:
         super().__init__()
@@ -73,7 +77,7 @@ class NoteDecoder(nn.Module):
         self.of_past = nn.Linear((2 + len(FAR_LAGS)) * SIDE, state, bias=False)
         self.recurrent = nn.GRU(state, state, batch_first=True)
         # Kernels over intervals up to an octave, for each lag; the state decides how much each counts at a step.
-        self.near = nn.Conv2d(len(NEAR_LAGS) + 2, kernels, (2 * SPAN + 1, 1), padding=(SPAN, 0))
+        self.near = nn.Conv2d(len(NEAR_LAGS) + 4, kernels, (2 * SPAN + 1, 1), padding=(SPAN, 0))
         self.gates = nn.Linear(state, kernels)
         self.rows = nn.Linear(state, SIDE + 1)
         # Kernels over the intervals to the notes the column has already.
@@ -90,9 +94,11 @@ class NoteDecoder(nn.Module):
         self.last_length = nn.Embedding(SIDE + 1, 64)
         self.state_length = nn.Linear(state + kernels, 64)
         self.length = nn.Linear(64, SIDE)
-        below = torch.arange(SIDE)[None] - torch.arange(SIDE)[:, None]
-        self.register_buffer("_interval", below.clamp(min=0), persistent=False)
-        self.register_buffer("_below", (below > 0).float(), persistent=False)
+        after = torch.arange(SIDE)[None] - torch.arange(SIDE)[:, None]
+        self.register_buffer("_interval", after.clamp(min=0), persistent=False)
+        self.register_buffer("_below", (after > 0).float(), persistent=False)
+        fades = torch.where(after > 0, FADES_TO ** (after - 1), torch.zeros(()))
+        self.register_buffer("_fades", fades, persistent=False)
         nn.init.zeros_(self.stop_after.weight)
 
     def expect(self, density: float) -> None:
@@ -179,8 +185,11 @@ class NoteDecoder(nn.Module):
         far = [_later(notes.struck, 1), notes.held, *(_later(notes.struck, lag) for lag in FAR_LAGS)]
         past = torch.cat(far, 1).transpose(1, 2) * keep
         states, _ = self._states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
+        states = functional.dropout(states, self.dropout, self.training)
         lit_before = _later(notes.struck + notes.held, 1)
-        near = torch.stack([notes.held, lit_before, *(_later(notes.struck, lag) for lag in NEAR_LAGS)], 3)
+        lags = (_later(notes.struck, lag) for lag in NEAR_LAGS)
+        ever = _later(notes.struck, 1).cummax(2).values
+        near = torch.stack([notes.held, lit_before, ever, notes.struck @ self._fades, *lags], 3)
         heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
         scores = self._row_scores(states, heard, z, semitones, slice(0, SIDE))
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
@@ -199,6 +208,7 @@ class NoteDecoder(nn.Module):
         # By step first, so that one step is one block of memory. Before the window nothing sounds.
         struck = z.new_zeros(SIDE + MOST_AGO, n, SIDE)
         lit = z.new_zeros(SIDE + 1, n, SIDE)
+        ever, trace = z.new_zeros(n, SIDE), z.new_zeros(n, SIDE)  # what was struck before, for good and fading
         left = torch.zeros(n, SIDE, dtype=torch.int64)  # steps that a sounding note still has
         harmonies = self._harmonies()
         untransposed = torch.zeros(n, dtype=torch.int64)
@@ -209,11 +219,13 @@ class NoteDecoder(nn.Module):
             held = (left > 0).to(z.dtype)
             past = torch.cat([ago[1], held, *(ago[lag] for lag in FAR_LAGS)], 1)[:, None]
             states, state = self._states(past, z, slice(step, step + 1), state)
-            heard = self._hear(torch.stack([held, lit[step], *ago.values()], 1))
+            heard = self._hear(torch.stack([held, lit[step], ever, trace, *ago.values()], 1))
             scores = self._row_scores(states, heard[:, :, None], z, untransposed, slice(step, step + 1))[:, 0]
             scores = scores.masked_fill(functional.pad(lit[step], (0, 1)) > 0, -torch.inf)
             scores[:, STOP] += reluctance
             self._write_column(harmonies, dice[step], states[:, 0], heard, scores, struck[MOST_AGO + step], left)
+            ever = torch.maximum(ever, struck[MOST_AGO + step])
+            trace = FADES_TO * trace + struck[MOST_AGO + step]
             lit[step + 1] = left > 0
             left = (left - 1).clamp(min=0)
         return lit[1:].permute(1, 2, 0).to(torch.uint8)
@@ -225,7 +237,8 @@ class NoteDecoder(nn.Module):
         kernels = self.near.weight[..., 0].permute(1, 2, 0).flip(1)  # [planes, reach, kernels]
         heard = near.new_zeros(len(near) * (SIDE + 2 * SPAN), kernels.shape[2])
         place = (window * (SIDE + 2 * SPAN) + row)[:, None] + torch.arange(reach)
-        heard.index_add_(0, place.flatten(), kernels[plane].flatten(0, 1))
+        parts = kernels[plane] * near[window, plane, row][:, None, None]
+        heard.index_add_(0, place.flatten(), parts.flatten(0, 1))
         bias = self.near.bias if self.near.bias is not None else 0.0
         return heard.view(len(near), SIDE + 2 * SPAN, -1)[:, SPAN:-SPAN] + bias
 

@@ -150,7 +150,7 @@ _VAE_DEFAULT = Preset(
             "kernels": 12,
             "harmonies": 6,
             "registers": 8,
-            "dropout": 0.1,
+            "dropout": 0.2,
         }
     ),
     options=VaeOptions(
@@ -159,7 +159,7 @@ _VAE_DEFAULT = Preset(
         learning_rate=3e-3,
         schedule="cosine",
         warmup_steps=20,
-        weight_decay=0.01,
+        weight_decay=0.05,
         clip=20.0,
         weight_average=0.99,
         transpose_down=6,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
 from pianola.models.base import (
     PIXELS,
@@ -26,7 +27,6 @@ from pianola.models.base import (
     Windows,
     load_plain,
     match_density,
-    noise_of,
     on_cpu,
     plain,
     seeded_build,
@@ -38,8 +38,6 @@ from pianola.models.presets import Preset, VaeOptions
 # Samples that choosing a threshold listens to.
 AUDITION = 48
 SKETCH_WEIGHT = 0.5
-# So many windows in the middle of all count towards each label's centre: that of a rare one is not left to chance.
-FEW_WINDOWS = 8
 LARGEST_LOG = 10.0
 
 
@@ -165,10 +163,6 @@ class ThesisDecoder(nn.Module):
 class NoteNetwork(VaeNetwork):
     """Convolutions down to octaves x beats, and a decoder that writes notes."""
 
-    centre: Tensor
-    spread: Tensor
-    spread_of_label: Tensor | None = None
-
     def __init__(
         self,
         latent: int,
@@ -191,21 +185,17 @@ class NoteNetwork(VaeNetwork):
             nn.Conv2d(channels[0], channels[1], (5, 5), stride=3, padding=1),  # 8 octaves x 8 beats
             nn.ReLU(inplace=True),
             nn.Flatten(),
+            nn.Dropout(dropout),
         )
         self.dense = nn.Sequential(
             nn.LayerNorm(told + channels[1] * 64 + 2 * SIDE),
             nn.Linear(told + channels[1] * 64 + 2 * SIDE, hidden),
             nn.ReLU(),
+            nn.Dropout(dropout),
         )
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
         self.decoder = NoteDecoder(told + latent, state, kernels, harmonies, registers, dropout)
-        # Where the data lies in the latent space: a Gaussian fitted to it, from which positions are drawn. With
-        # conditions one around the centre of each label too, as wide as a label's windows lie on average.
-        self.register_buffer("centre", torch.zeros(conditions + 1, latent) if conditions else torch.zeros(latent))
-        self.register_buffer("spread", torch.eye(latent))
-        if conditions:
-            self.register_buffer("spread_of_label", torch.eye(latent))
 
     def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See VaeNetwork."""
@@ -243,31 +233,19 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
 
 
 class NoteGenerator(Generator):
-    """Draws positions from the Gaussian fitted to the data's and lets the decoder write notes there."""
+    """Draws positions where the data lies and lets the decoder write notes there."""
 
-    def __init__(
-        self, decoder: NoteDecoder, label: nn.Embedding | None, tensors: Mapping[str, Tensor], **identity: Any
-    ) -> None:
-        """tensors: centre and spread; with conditions a centre for each label and spread_of_label too."""
+    def __init__(self, decoder: NoteDecoder, label: nn.Embedding | None, places: Places, **identity: Any) -> None:
         super().__init__(**identity)
         self._decoder = decoder.double().eval()
         self._label = label
-        # The last centre is that of all windows.
-        self._centre = np.atleast_2d(tensors["centre"].double().numpy())
-        self._spread = tensors["spread"].double().numpy()
-        self._spread_of_label = tensors.get("spread_of_label", tensors["spread"]).double().numpy()
-        self.conditions = len(self._centre) - 1
-        self.latent_size = self._centre.shape[1]
+        self._places = places
+        self.conditions = label.num_embeddings - 1 if label is not None else 0
+        self.latent_size = places.mean.shape[1]
 
     def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
         """See Generator."""
-        normal = noise_of(seed, index).standard_normal(self.latent_size)
-        if label is None or label == self.conditions:
-            centre, spread = self._centre[-1], self._spread
-        else:
-            centre, spread = self._centre[label], self._spread_of_label
-        position: Floats = (centre + spread @ normal).astype(np.float32)
-        return position
+        return self._places.draw(seed, index, label)
 
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         told = beside(torch.from_numpy(z), self._label, labels)
@@ -291,7 +269,9 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
         told = label.embedding_dim
     notes = NoteDecoder(**{key: sizes[key] for key in of_notes} | {"latent": told + sizes["latent"]})
     load_plain(notes, tensors, "decoder.")
-    return NoteGenerator(notes, label, tensors, **identity)
+    places = Places.of_tensors(tensors)
+    assert places is not None  # a generator is saved after its learner was calibrated
+    return NoteGenerator(notes, label, places, **identity)
 
 
 class VaeLearner(Learner[VaeOptions]):
@@ -307,6 +287,7 @@ class VaeLearner(Learner[VaeOptions]):
         if isinstance(network, NoteNetwork):
             network.decoder.expect(density)
         self._trainee = Trainee("vae", network, options)
+        self._places: Places | None = None
 
     @property
     def trainees(self) -> tuple[Trainee[VaeNetwork], ...]:
@@ -375,38 +356,31 @@ class VaeLearner(Learner[VaeOptions]):
                 (*network.posterior(batch, labels), batch.mean(dtype=torch.float64), labels)
                 for batch, labels in batches
             ]
-            means = torch.cat([mean for mean, _, _, _ in found]).double()
-            variance = torch.cat([log_variance for _, log_variance, _, _ in found]).double().exp().mean(0)
-            known = [labels for _, _, _, labels in found if labels is not None]
-            labels = torch.cat(known) if known else None
-            self._fit(network, means, variance, labels)
+        known = [labels for _, _, _, labels in found if labels is not None]
+        self._places = Places(
+            plain(torch.cat([mean for mean, _, _, _ in found])),
+            plain(torch.cat([(0.5 * log_variance).exp() for _, log_variance, _, _ in found])),
+            plain(torch.cat(known)) if known else None,
+        )
         goal = float(torch.stack([density for _, _, density, _ in found]).mean())
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        played = None if labels is None else labels.cpu().numpy()
+        played = None if self._places.label is None else self._places.label.numpy()
         self.threshold = match_density(player, self.seed, AUDITION, played, goal)
-
-    def _fit(self, network: NoteNetwork, means: Tensor, variance: Tensor, labels: Tensor | None) -> None:
-        """Fit the Gaussians to means [n, latent] and mean variance [latent] of the posteriors of windows."""
-
-        def width(deviations: Tensor) -> Tensor:
-            covariance = deviations.T @ deviations / len(deviations) + variance.diag()
-            factor: Tensor = torch.linalg.cholesky(covariance)
-            return factor
-
-        middle = means.mean(0)
-        network.spread.copy_(width(means - middle))
-        if labels is None or network.spread_of_label is None:
-            network.centre.copy_(middle)
-            return
-        counts = torch.bincount(labels, minlength=self.conditions + 1).double()[:, None]
-        sums = torch.zeros(len(counts), means.shape[1], dtype=means.dtype).index_add(0, labels, means)
-        centres = (sums + FEW_WINDOWS * middle) / (counts + FEW_WINDOWS)
-        centres[self.conditions] = middle
-        network.centre.copy_(centres)
-        network.spread_of_label.copy_(width(means - centres[labels]))
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
-        half = ("decoder.", "label.", "centre", "spread")
         found = self._trainee.average.state_dict()
-        return {key: plain(value) for key, value in found.items() if key.startswith(half)}
+        half = {key: plain(value) for key, value in found.items() if key.startswith(("decoder.", "label."))}
+        return half | self._tensors_of_places()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See Learner."""
+        return super().tensors() | self._tensors_of_places()
+
+    def _tensors_of_places(self) -> dict[str, Tensor]:
+        return {} if self._places is None else self._places.tensors()
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """See Learner."""
+        super().restore(tensors, facts)
+        self._places = Places.of_tensors(tensors)

@@ -1,0 +1,54 @@
+"""Where the data lies in a latent space: the mixture of the posteriors of training windows, which is what a VAE's
+positions are really distributed as (the aggregated posterior: Makhzani et al., 2016; Tomczak and Welling, 2018).
+
+A decoder has only ever seen positions near these. The standard normal distribution, and a Gaussian fitted to the
+positions, also give such as lie between the places where music is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pianola.models.base import Floats, noise_of
+
+_PREFIX = "places."
+
+
+@dataclass(frozen=True)
+class Places:
+    """Posteriors of m training windows.
+
+    mean, deviation: float32 [m, latent]. label: int64 [m], of each window; None without conditions.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    label: Tensor | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By name, for a checkpoint."""
+        found = {"mean": self.mean, "deviation": self.deviation, "label": self.label}
+        return {_PREFIX + name: value for name, value in found.items() if value is not None}
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Places | None:
+        """What `tensors` gave; None where there are no places among these."""
+        if _PREFIX + "mean" not in tensors:
+            return None
+        return cls(tensors[_PREFIX + "mean"], tensors[_PREFIX + "deviation"], tensors.get(_PREFIX + "label"))
+
+    def draw(self, seed: int, index: int, label: int | None) -> Floats:
+        """Position [latent] of window `index` of `seed`: near a window of the label, or near any where it has none."""
+        rows = torch.arange(len(self.mean))
+        if label is not None and self.label is not None and bool((self.label == label).any()):
+            rows = rows[self.label == label]
+        noise = noise_of(seed, index)
+        row = rows[noise.integers(len(rows))]
+        normal = noise.standard_normal(self.mean.shape[1]).astype(np.float32)
+        position: Floats = self.mean[row].numpy() + self.deviation[row].numpy() * normal
+        return position
