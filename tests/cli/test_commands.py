@@ -232,10 +232,12 @@ def test_plots_of_compared_runs_are_saved(tmp_path: Path) -> None:
     names = ("comparison-music.png", "comparison-music.svg")
     drawings = [{"name": name, "kind": "comparison_music", "media_type": "x", "url": "/"} for name in names]
     answers = (*evaluated("run_1", "small", 0.5, 193.5), *evaluated("run_2", "small", 0.25, None))
-    with scripted(*answers, as_json({"runs": [], "plots": drawings}), Answer(b"one"), Answer(b"two")) as server:
+    with scripted(
+        *answers, as_json({"runs": [], "plots": drawings}), Answer(body=b"one"), Answer(body=b"two")
+    ) as server:
         result = pianola("compare", "run_1", "run_2", "-o", str(tmp_path / "plots"), server=server)
     assert result.exit_code == 0, result.output
-    assert [sent.path for sent in server.requests[4:]] == [
+    assert [sent.path for sent in server.asked[4:]] == [
         "/v1/comparisons?runs=run_1%2Crun_2",
         *(f"/v1/comparisons/plots/{name}?runs=run_1%2Crun_2" for name in names),
     ]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pianola.evaluation import plots
+from pianola.evaluation import plots, report_plots
+from pianola.evaluation.canvas import Media, NothingToPlot
 
 VAE_POINTS = [
     (
@@ -29,12 +30,30 @@ GAN_POINTS = [
 BARS = np.bincount([60, 60, 64, 67], minlength=128) / 4
 POSITIONS = np.random.default_rng(5).normal(size=(60, 7))
 
-Plot = Callable[[plots.Media], bytes]
+SHARES = {"generated": [0.5, 0.5], "data": [0.25, 0.75], "shared": 0.75, "data_shared": 0.9}
+REPORT: report_plots.Report = {
+    "note_frequency": {"generated": BARS.tolist(), "data": BARS[::-1].tolist()},
+    "music": {
+        "figures": {"notes": {"overlap": 0.5, "data_overlap": 0.9}},
+        "lengths": SHARES,
+        "onset_positions": SHARES,
+    },
+    "fidelity": {"generated": {"coverage": 0.5}, "data": {"coverage": 0.97}},
+    "two_sample": {"generated": {"convolution": 0.75, "features": 0.9}, "data": None},
+    "copying": {"generated": 0.5, "held_out": 0.75},
+    "likelihood": {"bound": 200.0, "pitch": 600.0, "constant": 700.0},
+}
+OLD: report_plots.Report = {"note_frequency": REPORT["note_frequency"], "likelihood": None}
+
+Plot = Callable[[Media], bytes]
 PLOTS: dict[str, Plot] = {
     "note frequency": lambda media: plots.note_frequency_plot(BARS, BARS[::-1], media),
     "vae losses": lambda media: plots.loss_curves(VAE_POINTS, {"best constant": 20.0}, media),
     "gan losses": lambda media: plots.loss_curves(GAN_POINTS, media=media),
     "accuracies": lambda media: plots.accuracy_curves(GAN_POINTS, media),
+    "frequencies beside one another": lambda media: report_plots.frequency_plot([("a", REPORT), ("b", OLD)], media),
+    "music": lambda media: report_plots.music_plot([("a", REPORT), ("old", OLD)], media),
+    "honesty": lambda media: report_plots.honesty_plot([("a", REPORT)], media),
     "latent": lambda media: plots.latent_scatter(POSITIONS, np.arange(60) // 3, media),
 }
 
@@ -79,6 +98,15 @@ def test_points_may_lack_some_values() -> None:
     assert {GENERATED, DATA} <= colours(plots.loss_curves(mixed))
 
 
+def test_a_report_has_a_colour_for_each_column_and_a_legend_for_what_is_not_said() -> None:
+    first, second = (0xE8, 0x74, 0x3B), (0x2A, 0x9D, 0x8F)
+    for plot in report_plots.PLOTS.values():
+        assert {first, second} <= colours(plot([("one", REPORT), ("two", REPORT)]))
+        assert second not in colours(plot([("one", REPORT)]))
+    quieter = {**REPORT, "likelihood": None}
+    assert report_plots.honesty_plot([("one", quieter)]) != report_plots.honesty_plot([("one", REPORT)])
+
+
 def test_baselines_change_the_picture() -> None:
     assert plots.loss_curves(VAE_POINTS, {"best constant": 20.0}) != plots.loss_curves(VAE_POINTS)
 
@@ -115,13 +143,18 @@ def test_many_windows_stay_small_as_svg() -> None:
         (lambda: plots.loss_curves([(0, {"density": 0.1})]), "no point has a loss"),
         (lambda: plots.accuracy_curves(VAE_POINTS), "accuracy_real"),
         (lambda: plots.note_frequency_plot(np.zeros(96), np.zeros(128)), "shape"),
+        (lambda: report_plots.music_plot([("old", OLD)]), "music"),
+        (lambda: report_plots.honesty_plot([("old", OLD)]), "likelihood"),
+        (lambda: report_plots.frequency_plot([("empty", {})]), "no report has note frequencies"),
+        (lambda: report_plots.frequency_plot([]), "found 0"),
+        (lambda: report_plots.music_plot([("a", REPORT)] * 7), "found 7"),
         (lambda: plots.latent_scatter(np.zeros((0, 2))), r"shape \[0, 2\]"),
         (lambda: plots.latent_scatter(np.full((3, 2), np.nan)), "finite"),
         (lambda: plots.latent_scatter(np.zeros((3, 2)), np.zeros(4)), "4"),
     ],
 )
 def test_what_cannot_be_plotted_is_refused(make: Callable[[], bytes], problem: str) -> None:
-    with pytest.raises(plots.NothingToPlot, match=problem):
+    with pytest.raises(NothingToPlot, match=problem):
         make()
 
 

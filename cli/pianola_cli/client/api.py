@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from pianola_cli.client.problems import StillGoing
 from pianola_cli.client.requests import POLL_S, part
 from pianola_cli.client.resources import (
     Checkpoint,
+    Comparison,
     Evaluation,
     Event,
     Key,
@@ -141,11 +142,11 @@ class Client(Datasets):
 
     def comparison(self, run_ids: Sequence[str]) -> Comparison:
         """The newest evaluations of up to six runs on one dataset, and the plots that show them side by side."""
-        return self._get(Comparison, f"/v1/comparisons?runs={quote(','.join(run_ids))}")
+        return self._get(Comparison, "/v1/comparisons", {"runs": ",".join(run_ids)})
 
     def comparison_plot_bytes(self, run_ids: Sequence[str], name: str) -> bytes:
         """One of those plots."""
-        return self._bytes(f"/v1/comparisons/plots/{part(name)}?runs={quote(','.join(run_ids))}")
+        return self._bytes(f"/v1/comparisons/plots/{part(name)}", {"runs": ",".join(run_ids)})
 
     # models and samples
 

@@ -49,8 +49,8 @@ class Requests:
         """Close the connections."""
         self._transport.close()
 
-    def _get(self, kind: type[R], path: str) -> R:
-        return self._read(kind, path, self._transport.send("GET", path))
+    def _get(self, kind: type[R], path: str, params: Mapping[str, str | int | None] | None = None) -> R:
+        return self._read(kind, path, self._transport.send("GET", path, params=params))
 
     def _bytes(self, path: str, params: Mapping[str, str | int | None] | None = None) -> bytes:
         return self._transport.send("GET", path, params=params, accept="*/*").content

@@ -47,11 +47,19 @@ def evaluate(
 
 @click.command()
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder to save plots in, of up to six runs on one dataset.")  # fmt: skip
 @as_json
 @with_client
-def compare(client: Client, run_ids: tuple[str, ...], as_json: bool) -> None:
+def compare(client: Client, run_ids: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """Evaluations of several runs side by side; each has been evaluated, or is being so."""
     found = [(client.run(run_id), finished(client, run_id)) for run_id in run_ids]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for plot in client.comparison(run_ids).plots:
+            path = out / Path(plot.name).name
+            path.write_bytes(client.comparison_plot_bytes(run_ids, plot.name))
+            click.echo(str(path), err=True)
     if as_json:
         pairs = [{"run": run, "evaluation": done} for run, done in found]
         echo_json([{name: one.model_dump(mode="json") for name, one in pair.items()} for pair in pairs])

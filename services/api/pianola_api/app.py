@@ -7,6 +7,7 @@ from apiflask import APIFlask
 
 from pianola.settings import ApiSettings
 from pianola_api import (
+    comparisons,
     contents,
     datasets,
     documentation,
@@ -26,7 +27,17 @@ from pianola_http.context import EXTENSION
 from pianola_http.lifecycle import Upload
 from pianola_http.service import Service
 
-_VERSIONED: Final[tuple[ModuleType, ...]] = (datasets, contents, imports, runs, results, events, models, keys)
+_VERSIONED: Final[tuple[ModuleType, ...]] = (
+    datasets,
+    contents,
+    imports,
+    runs,
+    results,
+    comparisons,
+    events,
+    models,
+    keys,
+)
 _PLAIN: Final[tuple[ModuleType, ...]] = (page, documentation)
 # The largest JSON request is a run's options: well below a kilobyte.
 _JSON_BYTES: Final = 2**20

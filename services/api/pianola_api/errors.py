@@ -3,6 +3,7 @@
 from typing import Final
 
 from pianola.dataset.labels import BadLabels
+from pianola_api.comparisons import NotEvaluated, NothingDrawn, OtherData
 from pianola_api.contents import NotBuilt
 from pianola_api.events import BadLastEventId, TooManyStreams
 from pianola_api.imports import BadSource
@@ -19,6 +20,9 @@ KINDS: Final[tuple[Kind, ...]] = (
     (BadUpload, 422, "bad-upload", "The upload cannot be read"),
     (HeldOutAlready, 422, "held-out-already", "The dataset has a hold-out of its own"),
     (NotBuilt, 404, "not-built", "Only a built dataset has it"),
+    (NotEvaluated, 404, "not-evaluated", "The run has no evaluation to compare"),
+    (NothingDrawn, 404, "nothing-drawn", "The evaluations do not have these figures"),
+    (OtherData, 422, "other-data", "The runs are on different datasets"),
     (TooFewWindows, 422, "too-few-windows", "The dataset is too small for this run"),
     (TooManyStreams, 503, "too-many-streams", "Too many event streams are open"),
 )

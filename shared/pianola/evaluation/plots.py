@@ -1,62 +1,22 @@
-"""Bars, curves and scatters as PNG or SVG bytes, the same bytes for the same numbers (matplotlib, without a display).
-
-Figures are made as objects on the Agg canvas, never through pyplot, whose figures would pile up in a long-lived worker.
-"""
+"""A run's curves, its latent space and what it plays by pitch, as PNG or SVG bytes."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
-Media = Literal["png", "svg"]
+from pianola.evaluation.canvas import DATA, GENERATED, REFERENCE, Media, NothingToPlot, figure_of, rendered
+
 Points = Sequence[tuple[int, Mapping[str, float]]]
 """A run's metric points: (step, values by metric name), in order of steps."""
 
-_GENERATED, _DATA, _REFERENCE = "#e8743b", "#33518f", "#8a8f9c"
-_STYLE: dict[RcKeyType, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#c4c8d0",
-    "axes.grid": True,
-    "axes.labelcolor": "#3b4252",
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "grid.color": "#e6e8ec",
-    "legend.edgecolor": "none",
-    "legend.facecolor": "white",
-    "legend.framealpha": 0.9,
-    "svg.fonttype": "path",
-    # SVG identifiers are otherwise random.
-    "svg.hashsalt": "pianola",
-    "text.color": "#1c2029",
-    "xtick.color": "#5b6270",
-    "ytick.color": "#5b6270",
-}
-_DPI = 130
 # Names of matplotlib's twenty-colour map repeat after it; more files than that cannot be told apart by eye anyway.
 _FILE_COLOURS = 20
-
-
-class NothingToPlot(ValueError):
-    """Numbers that make no plot: none of the metric names wanted, or an array of the wrong shape."""
-
-    def __init__(self, problem: str) -> None:
-        self.problem = problem
-        super().__init__(f"nothing to plot: {problem}")
 
 
 def note_frequency_plot(generated: NDArray[np.float64], data: NDArray[np.float64], media: Media = "png") -> bytes:
@@ -69,10 +29,10 @@ def note_frequency_plot(generated: NDArray[np.float64], data: NDArray[np.float64
     used = np.flatnonzero((generated > 0) | (data > 0))
     low, high = (int(used[0]), int(used[-1])) if used.size else (60, 71)
     pitches = np.arange(low, high + 1)
-    with _figure(9, 3.4) as figure:
+    with figure_of(9, 3.4) as figure:
         axes = figure.subplots()
-        axes.bar(pitches - 0.2, data[low : high + 1] * 100, 0.4, color=_DATA, label="data")
-        axes.bar(pitches + 0.2, generated[low : high + 1] * 100, 0.4, color=_GENERATED, label="generated")
+        axes.bar(pitches - 0.2, data[low : high + 1] * 100, 0.4, color=DATA, label="data")
+        axes.bar(pitches + 0.2, generated[low : high + 1] * 100, 0.4, color=GENERATED, label="generated")
         octaves = [pitch for pitch in pitches.tolist() if pitch % 12 == 0] or [low]
         axes.set_xticks(octaves, [f"C{pitch // 12 - 1}" if pitch % 12 == 0 else str(pitch) for pitch in octaves])
         axes.set_xlim(low - 1, high + 1)
@@ -81,7 +41,7 @@ def note_frequency_plot(generated: NDArray[np.float64], data: NDArray[np.float64
         largest = float(np.abs(generated - data).max())
         axes.set_title(f"Note frequency: largest difference {largest:.3f}")
         axes.legend(loc="upper right")
-        return _render(figure, media)
+        return rendered(figure, media)
 
 
 def loss_curves(points: Points, baselines: Mapping[str, float] | None = None, media: Media = "png") -> bytes:
@@ -98,37 +58,37 @@ def loss_curves(points: Points, baselines: Mapping[str, float] | None = None, me
         (
             "Loss",
             "as optimised",
-            {"generator_loss": ("generator", _GENERATED), "discriminator_loss": ("discriminator", _DATA)},
+            {"generator_loss": ("generator", GENERATED), "discriminator_loss": ("discriminator", DATA)},
         ),
     ]
     found = [panel for panel in panels if _has_any(points, panel[2])]
     if not found:
         raise NothingToPlot("no point has a loss")
-    with _figure(max(5.0, 4.0 * len(found)), 3.2) as figure:
+    with figure_of(max(5.0, 4.0 * len(found)), 3.2) as figure:
         for axes, (title, unit, lines) in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
             _draw_lines(axes, points, lines)
             if title == "Reconstruction":
                 for style, (name, level) in zip(("--", ":", "-."), (baselines or {}).items(), strict=False):
-                    axes.axhline(level, color=_REFERENCE, linestyle=style, linewidth=1, label=name)
+                    axes.axhline(level, color=REFERENCE, linestyle=style, linewidth=1, label=name)
             axes.set_title(title)
             axes.set_ylabel(unit)
             axes.legend()
-        return _render(figure, media)
+        return rendered(figure, media)
 
 
 def accuracy_curves(points: Points, media: Media = "png") -> bytes:
     """The discriminator's accuracy on real and on generated windows over steps. Raises NothingToPlot."""
-    lines = {"accuracy_real": ("on data", _DATA), "accuracy_fake": ("on generated", _GENERATED)}
+    lines = {"accuracy_real": ("on data", DATA), "accuracy_fake": ("on generated", GENERATED)}
     if not _has_any(points, lines):
         raise NothingToPlot("no point has accuracy_real or accuracy_fake")
-    with _figure(5.5, 3.2) as figure:
+    with figure_of(5.5, 3.2) as figure:
         axes = figure.subplots()
-        axes.axhline(0.5, color=_REFERENCE, linestyle="--", linewidth=1, label="chance")
+        axes.axhline(0.5, color=REFERENCE, linestyle="--", linewidth=1, label="chance")
         _draw_lines(axes, points, lines)
         axes.set_ylim(-0.03, 1.03)
         axes.set_title("Accuracy of the discriminator")
         axes.legend()
-        return _render(figure, media)
+        return rendered(figure, media)
 
 
 def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, media: Media = "png") -> bytes:
@@ -142,9 +102,9 @@ def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, m
     if files is not None and files.shape != (len(positions),):
         raise NothingToPlot(f"{list(files.shape)} file numbers for {len(positions)} positions")
     planar, names = _planar(positions.astype(np.float64))
-    with _figure(5.2, 4.8) as figure:
+    with figure_of(5.2, 4.8) as figure:
         axes = figure.subplots()
-        colour: dict[str, Any] = {"color": _DATA}
+        colour: dict[str, Any] = {"color": DATA}
         if files is not None:
             ranks = np.unique(files, return_inverse=True)[1]
             colour = {"c": ranks % _FILE_COLOURS, "cmap": "tab20", "vmin": 0, "vmax": _FILE_COLOURS - 1}
@@ -154,11 +114,11 @@ def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, m
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
         axes.set_title(f"Latent space: {len(planar):,} windows" + (", coloured by file" if files is not None else ""))
-        return _render(figure, media)
+        return rendered(figure, media)
 
 
 def _two_sides(name: str) -> dict[str, tuple[str, str]]:
-    return {f"train_{name}": ("training", _DATA), f"validation_{name}": ("validation", _GENERATED)}
+    return {f"train_{name}": ("training", DATA), f"validation_{name}": ("validation", GENERATED)}
 
 
 def _has_any(points: Points, names: Mapping[str, object]) -> bool:
@@ -191,18 +151,3 @@ def _planar(positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[
     shares = variances[[-1, -2]] / max(float(variances.sum()), np.finfo(np.float64).tiny)
     first, second = (f"principal component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(shares))
     return centred @ first_two, (first, second)
-
-
-@contextmanager
-def _figure(width: float, height: float) -> Iterator[Figure]:
-    """A figure in Pianola's style, which holds until the end of the block."""
-    with mpl.rc_context(_STYLE):
-        yield Figure(figsize=(width, height), dpi=_DPI)
-
-
-def _render(figure: Figure, media: Media) -> bytes:
-    file = io.BytesIO()
-    # The date and the library's version would make every picture differ.
-    metadata = {"Date": None, "Creator": None} if media == "svg" else {"Software": None}
-    figure.savefig(file, format=media, metadata=metadata)
-    return file.getvalue()

@@ -177,6 +177,12 @@
  * @property {number} size
  * @property {string} url
  *
+ * @typedef {object} Drawing
+ * @property {string} name
+ * @property {string} kind
+ * @property {string} media_type
+ * @property {string} url
+ *
  * @typedef {object} Evaluation
  * @property {string} id
  * @property {"queued"|"running"|"succeeded"|"failed"} state

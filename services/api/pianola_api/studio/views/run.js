@@ -8,6 +8,7 @@ import { count, duration, figure, percent, plural } from "../format.js";
 import { link } from "../router.js";
 import { follow } from "../sse.js";
 import { ProgressBar, background, badge, facts, problemBox, section, time, workButton } from "../widgets.js";
+import { ComparisonPart } from "./run_comparison.js";
 import { EvaluationPart } from "./run_evaluation.js";
 import { PicturesPart } from "./run_pictures.js";
 import { RecordPart } from "./run_record.js";
@@ -88,6 +89,7 @@ class RunPage {
     this.line = h("p", { class: "offline", role: "status", hidden: true }, "Connection lost; trying again …");
     this.curves = new CurvesPart(signal);
     this.pictures = new PicturesPart(this.path, signal);
+    this.comparison = new ComparisonPart(run, signal);
     this.evaluation = new EvaluationPart(run, signal, () => this.pictures.load());
     this.record = new RecordPart(run, signal);
   }
@@ -99,6 +101,7 @@ class RunPage {
     if (moved) {
       announce(`Run ${run.state}`);
       this.evaluation.setRun(run);
+      if (run.state === "succeeded") background(this.comparison.load(), this.signal, this.trouble);
       this.record.setRun(run);
       this.draw();
     } else {
@@ -220,6 +223,7 @@ class RunPage {
       this.record.loadCheckpoints(),
       this.evaluation.load(),
       this.record.loadAttempts(),
+      this.run.state === "succeeded" && this.comparison.load(),
     ]);
     this.curves.add(points);
     for (const event of events) this.record.addEvent(event);
@@ -245,6 +249,7 @@ export async function runView({ root, params, signal }) {
   const page = new RunPage(run, signal);
   page.draw();
   const last = await page.open();
-  put(root, page.top, page.curves.element, page.pictures.element, page.evaluation.element, page.record.element);
+  const parts = [page.curves, page.pictures, page.evaluation, page.comparison, page.record];
+  put(root, page.top, ...parts.map(({ element }) => element));
   if (!ENDED.has(run.state)) page.listen(last);
 }

@@ -11,6 +11,8 @@ const TITLES = /** @type {Record<string, string>} */ ({
   samples: "Windows drawn at each evaluation",
   latent_scatter: "Where the dataset lies in the latent space",
   sample_grid: "Windows of the finished model",
+  music: "What it shares with the data",
+  honesty: "Near the data, told from it, copied, surprised",
 });
 /** Kinds the page draws itself, from the numbers; their files can be taken away. */
 const DRAWN = new Set(["note_frequency", "loss", "accuracy"]);
