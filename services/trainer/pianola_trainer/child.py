@@ -21,6 +21,8 @@ VARIABLES: Final = {
     # Threads that wait for one another sleep. By default they spin, on cores that others need: two threads took 2 to 7
     # times as long as one when both cores were busy, and 1.1 times as long like this.
     "OMP_WAIT_POLICY": "PASSIVE",
+    # Without it CUDA's matrix products may differ from run to run.
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }
 """What a process that computes with torch is started with, beside its number of threads."""
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

@@ -75,7 +75,8 @@ class Point:
                 return []
             found.append(positions)
         positions, files = np.concatenate(found), self._windows.file[self._encoded]
-        table = save({"positions": positions, "file": files, "index": self._encoded.astype(np.int32)})
+        index = self._windows.places(self._encoded).astype(np.int32)
+        table = save({"positions": positions, "file": files, "index": index})
         kept = [File(f"latent-{step}.safetensors", "latent", "application/vnd.safetensors", table)]
         if np.isfinite(positions).all():
             # matplotlib takes most of a second to import: families without an encoder never need it here.
@@ -91,8 +92,13 @@ class Point:
 
 
 def as_batch(windows: PackedWindows, rows: Integers) -> Tensor:
-    """Float32 windows [n, 1, 96, 96] of 0 and 1, as learners take them, on the device they are on."""
-    return torch.from_numpy(windows.of(rows)).to(torch.get_default_device()).unsqueeze(1).float()
+    """Float32 windows [n, 1, 96, 96] of 0 and 1, as learners take them, on the device they are on.
+
+    They get there packed, a 32nd of the size, and are unpacked there.
+    """
+    packed = torch.from_numpy(windows.packed[rows]).to(torch.get_default_device())
+    bits = packed.unsqueeze(-1).bitwise_right_shift(torch.arange(7, -1, -1, dtype=torch.uint8)).bitwise_and(1)
+    return bits.flatten(2).unsqueeze(1).float()
 
 
 def labelled(windows: PackedWindows, rows: Integers) -> Batch:

@@ -7,13 +7,13 @@ random numbers do not notice, and what other processes do meets all alike.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median, quantiles
+from statistics import median
 from typing import Final
 
 import structlog
 import torch
 
-from pianola.models.precision import has_bfloat16_units
+from pianola.models.precision import Precision, has_bfloat16_units
 from pianola_trainer.setup import Setup
 from pianola_trainer.stepping import Steps
 
@@ -40,9 +40,10 @@ class _Timed:
     setup: Setup
     seconds: list[float]
 
-    def gains(self, plain: "_Timed") -> list[float]:
-        """How many times as fast as the plain way it was, round by round: both took the same step then."""
-        return [theirs / ours for theirs, ours in zip(plain.seconds, self.seconds, strict=True)]
+    def gain(self, other: "_Timed", share: float) -> float:
+        """In all but this share of the rounds it was at least so many times as fast as the other, on the same step."""
+        rounds = sorted(theirs / ours for theirs, ours in zip(other.seconds, self.seconds, strict=False))
+        return rounds[int(share * len(rounds))]
 
 
 def probe(plain: Setup, make_steps: MakeSteps, batch: int) -> Setup:
@@ -51,42 +52,42 @@ def probe(plain: Setup, make_steps: MakeSteps, batch: int) -> Setup:
     make_steps: steps of a new learner, computed as told. batch: windows of one step. Leaves torch's threads as the last
     candidate had them.
     """
-    on_gpu = plain.device != "cpu"
-    one = replace(plain, threads=1) if not on_gpu else plain
-    ways = [one, replace(one, channels_last=not one.channels_last)]
-    if has_bfloat16_units():
-        ways += [replace(way, precision="bfloat16") for way in ways]
-    timed = _time(ways, make_steps)
-    gains = [(median(other.gains(timed[0])), other.setup) for other in timed[1:]]
-    gain, best = max(gains, key=lambda found: found[0], default=(1.0, one))
-    chosen = best if gain >= WORTH_A_CHANGE else one
-    if chosen.threads < plain.threads:
-        few, *many = _time([chosen, replace(chosen, threads=plain.threads)], make_steps)
-        timed += many
-        if many and quantiles(many[0].gains(few), n=4)[0] >= WORTH_MORE_THREADS:
-            chosen = many[0].setup
+    on_cpu = plain.device == "cpu"
+    first = replace(plain, threads=1) if on_cpu else plain
+    precisions: list[Precision] = ["float32", "bfloat16"] if has_bfloat16_units() else ["float32"]
+    timed = _time(
+        [replace(first, precision=one, channels_last=last) for last in (True, False) for one in precisions], make_steps
+    )
+    best = timed[0]
+    for other in timed[1:]:
+        if other.gain(best, 1 / 2) >= WORTH_A_CHANGE:
+            best = other
+    if best.setup.threads < plain.threads:
+        best, more = _time([best.setup, replace(best.setup, threads=plain.threads)], make_steps)
+        timed.append(more)
+        if more.gain(best, 1 / 4) >= WORTH_MORE_THREADS:
+            best = more
     speeds = {way.setup.name: round(batch / median(way.seconds), 1) for way in timed}
-    _log.info("probed", chosen=chosen.name, windows_per_second=speeds)
-    return replace(chosen, windows_per_second=speeds)
+    _log.info("probed", chosen=best.setup.name, windows_per_second=speeds)
+    return replace(best.setup, windows_per_second=speeds)
 
 
 def _time(ways: Sequence[Setup], make_steps: MakeSteps) -> list[_Timed]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        candidates = [(_Timed(way, []), make_steps(way)) for way in ways]
+        trying = [(_Timed(way, []), make_steps(way)) for way in ways]
+        found = [timed for timed, _ in trying]
         # The first step makes caches, threads and kernels.
-        for timed, steps in candidates:
+        for timed, steps in trying:
             torch.set_num_threads(timed.setup.threads)
             steps.take(0.0)
         until = time.monotonic() + PROBE_SECONDS
         for done in range(MOST_ROUNDS):
             if done >= FEWEST_ROUNDS and time.monotonic() >= until:
                 break
-            for timed, steps in candidates:
+            for timed, steps in trying:
                 torch.set_num_threads(timed.setup.threads)
                 began = time.perf_counter()
                 steps.take(0.0)
                 timed.seconds.append(time.perf_counter() - began)
-            if done == 0:
-                slowest = HOPELESS * candidates[0][0].seconds[0]
-                candidates = [one for one in candidates if one[0].seconds[0] <= slowest]
-    return [timed for timed, _ in candidates]
+            trying = [one for one in trying if one[0].seconds[0] <= HOPELESS * found[0].seconds[0]]
+    return found

@@ -7,7 +7,7 @@ import torch
 from pianola.models.base import Learner
 from pianola.models.precision import multiplying_in
 from pianola_trainer.batches import Batches, step_seed
-from pianola_trainer.points import as_batch
+from pianola_trainer.points import labelled
 from pianola_trainer.setup import Setup
 from pianola_trainer.windows import PackedWindows
 
@@ -24,7 +24,7 @@ class Steps:
     def take(self, progress: float) -> dict[str, float]:
         """The next step, at `progress` 0..1 of the run; what it measured."""
         step = self._learner.steps_taken
-        batch = as_batch(self._windows, self._batches.at(step))
+        windows, labels = labelled(self._windows, self._batches.at(step))
         torch.manual_seed(step_seed(self._seed, step))
         with multiplying_in(self._setup.precision, self._learner):
-            return self._learner.step(batch, progress)
+            return self._learner.step(windows, progress, labels)
