@@ -132,3 +132,18 @@ def test_the_catalogue_is_json_with_every_preset_and_option() -> None:
             assert preset["summary"]
             assert preset["network"]
         assert all(option["description"] for option in family["options"]["properties"].values())
+
+
+@pytest.mark.parametrize("family", list(PRESETS))
+def test_thesis_presets_stay_exact_and_take_no_condition(family: str) -> None:
+    assert resolve(family, "default", {"condition": "composer"}).condition == "composer"
+    with pytest.raises(BadRunOptions) as caught:
+        resolve(family, "thesis", {"condition": "composer"})
+    [error] = caught.value.errors
+    assert error["field"] == "condition"
+    assert "the preset thesis stays as it was published and takes no condition" in error["message"]
+
+
+def test_a_condition_that_is_no_text_says_what_it_must_be() -> None:
+    with pytest.raises(BadRunOptions, match="condition must be text of at most 32 characters, got 5"):
+        resolve("vae", "default", {"condition": 5})

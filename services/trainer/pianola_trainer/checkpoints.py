@@ -27,6 +27,7 @@ from pianola_trainer.assignment import Assignment
 from pianola_trainer.batches import Split
 from pianola_trainer.patience import patiently
 from pianola_trainer.setup import Setup
+from pianola_trainer.windows import PackedWindows
 
 _FACTS: Final = "pianola"
 """The metadata's only name: safetensors writes several in an order of chance, and one state would get many digests."""
@@ -97,9 +98,9 @@ def fetch_checkpoint(store: ObjectStore, row: Checkpoint, path: Path) -> None:
 class Checkpoints:
     """The checkpoints of one attempt's run."""
 
-    def __init__(self, assignment: Assignment, lowest_pitch: int, sides: Split, setup: Setup) -> None:
+    def __init__(self, assignment: Assignment, windows: PackedWindows, sides: Split, setup: Setup) -> None:
         self._assignment = assignment
-        self._lowest_pitch = lowest_pitch
+        self._lowest_pitch, self._condition = windows.lowest_pitch, windows.condition
         run = assignment.run
         self._identity: Json = {
             "run": run.id,
@@ -147,7 +148,7 @@ class Checkpoints:
         """
         folder = f"runs/{self._assignment.run.id}/a{self._assignment.attempt}/s{place.step}"
         key, digest, size = self._put_whole(folder, learner, place)
-        generator = save_generator(learner, self._lowest_pitch)
+        generator = save_generator(learner, self._lowest_pitch, self._condition)
         generator_digest = sha256(generator).hexdigest()
         generator_key = f"{folder}/{generator_digest}.safetensors"
         self._put(generator_key, generator)

@@ -22,6 +22,7 @@ from pianola.evaluation.plots import (
     note_frequency_plot,
 )
 from pianola.models.base import Generator, Learner
+from pianola.models.conditions import Labels, in_proportion
 from pianola.models.registry import NotAGenerator, create_learner, load_generator
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.records import Records, evaluations, runs
@@ -63,18 +64,20 @@ def run_evaluation(
 ) -> None:
     """Evaluate, and keep report and plots. Raises Asked, StaleAttempt, CannotTrain."""
     subject = patiently(lambda: _read(records, evaluation_id, attempt))
-    windows = read_windows(store, subject.dataset)
     options = read_options(subject.run)
+    windows = read_windows(store, subject.dataset).conditioned(options.condition)
     sides = split_of_run(windows.file, windows.held_out, options.held_out, subject.run.seed)
     generator = _generator(store, subject.checkpoint)
-    generated = _play(generator, subject.evaluation, orders)
+    labels = None if windows.told is None else _shuffled(windows.told, subject.evaluation)
+    generated = _play(generator, subject.evaluation, labels, orders)
     orders.check()
     of_generated, of_data = count(generated), count(windows.blocks())
     counted = compare_counts(of_generated, of_data, generator.lowest_pitch)
 
     def restored() -> Learner[Any]:
         density = windows.density(sides.training)
-        learner = create_learner(subject.run.family, subject.run.preset, options, subject.run.seed, density)
+        run = subject.run
+        learner = create_learner(run.family, run.preset, options, run.seed, density, windows.conditions)
         return _restore(learner, store, subject.checkpoint, workspace / "evaluated.safetensors")
 
     report = counted | report_on(Material(generated, windows, sides, subject.evaluation.seed, orders), restored)
@@ -137,14 +140,20 @@ def _restore(learner: Learner[Any], store: ObjectStore, checkpoint: Checkpoint, 
     return learner
 
 
-def _play(generator: Generator, evaluation: Evaluation, orders: Orders) -> Bytes:
-    """The evaluation's windows [samples, 96, 96]."""
+def _shuffled(told: Labels, evaluation: Evaluation) -> Labels:
+    """A label for each of the evaluation's windows [samples], in the data's proportions and an order of its seed."""
+    order = np.random.default_rng(evaluation.seed)
+    return order.permutation(in_proportion(told, evaluation.samples))
+
+
+def _play(generator: Generator, evaluation: Evaluation, labels: Labels | None, orders: Orders) -> Bytes:
+    """The evaluation's windows [samples, 96, 96], at labels [samples] for a model with conditions."""
     played = []
     for first in range(0, evaluation.samples, _BLOCK):
         orders.check()
         indices = range(first, min(first + _BLOCK, evaluation.samples))
-        positions = np.stack([generator.draw(evaluation.seed, index) for index in indices])
-        played.append(generator.windows(positions))
+        of_block = None if labels is None else labels[indices.start : indices.stop]
+        played.append(generator.windows(generator.positions(evaluation.seed, indices, of_block), labels=of_block))
     return np.concatenate(played)
 
 

@@ -44,7 +44,7 @@ class Training:
     def __init__(self, assignment: Assignment, orders: Orders) -> None:
         self._assignment, self._orders = assignment, orders
         run, options = assignment.run, assignment.options
-        self._windows = read_windows(assignment.store, assignment.dataset)
+        self._windows = read_windows(assignment.store, assignment.dataset).conditioned(options.condition)
         sides = self._sides()
         if options.patience is not None and not len(sides.held_out):
             raise NothingHeldOut(options.patience)
@@ -53,7 +53,7 @@ class Training:
         self._point = Point(self._windows, sides, run.seed, orders)
         self._density = self._windows.density(sides.training)
         setup = self._set_up()
-        self._checkpoints = Checkpoints(assignment, self._windows.lowest_pitch, sides, setup)
+        self._checkpoints = Checkpoints(assignment, self._windows, sides, setup)
         self._learner = self._new_learner(setup)
         self._steps = self._new_steps(self._learner, setup)
         self._elapsed = 0.0
@@ -99,7 +99,8 @@ class Training:
 
     def _new_learner(self, setup: Setup) -> Learner[Any]:
         run, options = self._assignment.run, self._assignment.options
-        learner = create_learner(run.family, run.preset, options, run.seed, self._density)
+        conditions = self._windows.conditions
+        learner = create_learner(run.family, run.preset, options, run.seed, self._density, conditions)
         setup.apply(learner)
         return learner
 

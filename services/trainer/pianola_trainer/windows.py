@@ -50,6 +50,11 @@ class PackedWindows:
         told = self.labels[:, list(self.vocabulary).index(field)].astype(np.int64)
         return replace(self, condition=Condition(field, tuple(values)), told=np.where(told < 0, len(values), told))
 
+    @property
+    def conditions(self) -> int:
+        """How many values the told field has; 0 for a model without conditions."""
+        return 0 if self.condition is None else len(self.condition.values)
+
     def __len__(self) -> int:
         return len(self.packed)
 

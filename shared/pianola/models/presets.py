@@ -42,6 +42,9 @@ class RunOptions(BaseModel):
     weight_average: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that play; 0 is off")
     transpose_down: int = Field(0, ge=0, le=24, description="semitones a training window may be moved down")
     transpose_up: int = Field(0, ge=0, le=24, description="semitones a training window may be moved up")
+    condition: str | None = Field(
+        None, max_length=32, description="label field of the dataset that the model is told, so that it plays a label"
+    )
     held_out: float = Field(0.2, ge=0, le=0.9, description="share of the windows kept for validation")
     evaluate_every_steps: int | None = Field(
         None, ge=1, le=10_000_000, description="steps between evaluation points; otherwise evaluate_every_seconds"
@@ -121,13 +124,17 @@ class Family:
 
 @dataclass(frozen=True)
 class Preset:
-    """One record of a family: sizes of its networks (JSON-able) and default options."""
+    """One record of a family: sizes of its networks (JSON-able) and default options.
+
+    exact: it stays as it was published, and so its networks are told no labels.
+    """
 
     family: str
     name: str
     summary: str
     network: Mapping[str, Size]
     options: RunOptions = field(repr=False)
+    exact: bool = False
 
 
 _VAE_THESIS = Preset(
@@ -136,6 +143,7 @@ _VAE_THESIS = Preset(
     summary="The thesis's VAE, layer for layer: four convolutions, dense 32, a 2-D latent drawn from [-4, 4]",
     network=MappingProxyType({"latent": 2, "hidden": 32}),
     options=VaeOptions(epochs=50, batch=64, learning_rate=1e-3, loss="mean", kl_weight=5e-4),
+    exact=True,
 )
 _VAE_DEFAULT = Preset(
     family="vae",
@@ -178,6 +186,7 @@ _GAN_THESIS = Preset(
     summary="The thesis's DCGAN, layer for layer: 100-D noise, two transposed convolutions, a small discriminator",
     network=MappingProxyType({"latent": 100}),
     options=GanOptions(epochs=50, batch=64, learning_rate=2e-4, beta1=0.5, collapse_points=3),
+    exact=True,
 )
 _GAN_DEFAULT = Preset(
     family="gan",
@@ -233,10 +242,14 @@ def resolve(family: str, preset: str, overrides: Mapping[str, object]) -> RunOpt
             merged[other] = None
     kind = type(record.options)
     try:
-        return kind.model_validate(merged)
+        options = kind.model_validate(merged)
     except ValidationError as bad:
         properties = kind.model_json_schema()["properties"]
         raise BadRunOptions([_explain(error, properties) for error in bad.errors()]) from bad
+    if record.exact and options.condition is not None:
+        message = f"the preset {preset} stays as it was published and takes no condition: leave it out or use default"
+        raise BadRunOptions([_error("condition", message)])
+    return options
 
 
 def describe() -> dict[str, Any]:
@@ -285,6 +298,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return _allowed(next(part for part in schema["anyOf"] if part["type"] != "null"))
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
+    if schema["type"] == "string":
+        return f"text of at most {schema['maxLength']} characters"
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         return f"{low:g}..{high:g}" if schema["type"] == "number" else f"{low}..{high}"
