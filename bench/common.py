@@ -23,14 +23,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def arguments(description: str, **extra: dict[str, object]) -> argparse.Namespace:
     """Parse --data FOLDER (default: PIANOLA_DATA, else ../shared/data) and --quick (under 45 s).
 
-    `extra` adds options: name -> keywords of `add_argument`, for a benchmark that needs one more.
+    `extra` adds options: name, with _ for -, -> keywords of `add_argument`, for a benchmark that needs one more.
     """
     parser = argparse.ArgumentParser(description=description)
     default = Path(os.environ.get("PIANOLA_DATA", REPOSITORY.parent / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=default, help="folder with the data sets small, medium, large")
     parser.add_argument("--quick", action="store_true", help="a smaller measurement that ends within 45 s")
     for name, keywords in extra.items():
-        parser.add_argument(f"--{name}", **keywords)  # type: ignore[arg-type]  # argparse's keywords are not typed
+        parser.add_argument(f"--{name.replace('_', '-')}", **keywords)  # type: ignore[arg-type]  # argparse's keywords are not typed
     return parser.parse_args()
 
 

@@ -1,79 +1,78 @@
-"""A step of the VAE preset `thesis` against the same step of the thesis's own networks, on the same threads.
+"""Windows learnt from in a second: each family's preset `default` against the thesis's network of that family.
 
     python bench/training.py [--data FOLDER] [--quick] [--threads N] [--batch N]
 
-Both train the same layers on the same windows with Adam, in float32, in turn and in one process. The ratio is the
-rival's median time over ours: 1 or more means that ours is no slower.
+All take turns in one process, on the same windows and with at most the same threads; a turn is as many windows for
+everyone, --batch of them, which are one step of the thesis's loop and several of ours, whose batches are smaller. Ours
+compute as the trainer's measurement at the start of a run chooses, theirs as torch does by itself. The preset
+`thesis`, which has the thesis's own layers, is measured beside: there 1 or more means that ours is no slower.
 """
 
 import os
+import statistics
 from collections.abc import Callable
-from pathlib import Path
+from typing import Final
 
 import common
-import numpy as np
-import torch
+from contestants import Contestant, Ours, ThesisGan, ThesisVae
+from windows import packed_windows
 
-from pianola.codec.options import codec_options
-from pianola.codec.verdict import judge
-from pianola.codec.windows import unpack
-from pianola.models.presets import resolve
-from pianola.models.registry import create_learner
+from pianola_trainer.batches import split
+from pianola_trainer.windows import PackedWindows
 
-GOAL = 1.0
-
-
-def windows_of(files: list[Path], count: int) -> torch.Tensor:
-    """The first `count` windows [count, 1, 96, 96] of the files, float32; repeated if there are fewer."""
-    found: list[np.ndarray] = []
-    for file in files:
-        verdict, windows = judge(file.read_bytes(), codec_options("thesis", {}))
-        if verdict.accepted:
-            found.append(unpack(windows.lit))
-        if sum(map(len, found)) >= count:
-            break
-    if not found:
-        raise SystemExit("None of the MIDI files could be read: give --data a folder with music.")
-    return torch.from_numpy(np.resize(np.concatenate(found), (count, 1, 96, 96))).float()
+FAMILIES: Final = {"vae": ThesisVae, "gan": ThesisGan}
+GOAL: Final = 5.0
+HELD_OUT: Final = 0.2
 
 
-def their_step(batch: torch.Tensor) -> Callable[[], object]:
-    thesis = common.peer("thesis")
-    torch.manual_seed(0)
-    model = thesis.Vae()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+def turn(model: Contestant, windows: int) -> Callable[[], None]:
+    """As many steps as it takes to learn from so many windows."""
+    steps = max(1, windows // model.batch)
 
-    def step() -> None:
-        logits, mean, log_variance = model(batch)
-        loss = thesis.vae_loss(logits, batch, mean, log_variance)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    def take() -> None:
+        for _ in range(steps):
+            model.step(0.0)
 
-    return step
+    return take
 
 
-def our_step(batch: torch.Tensor) -> Callable[[], object]:
-    learner = create_learner("vae", "thesis", resolve("vae", "thesis", {}), 0, float(batch.mean()))
-    return lambda: learner.step(batch, 0.0)
+def times(turns: dict[str, Callable[[], None]], seconds: float) -> dict[str, float]:
+    """The median seconds of each one's turn. Rounds follow one another for about `seconds`, three at the least."""
+    warm = sum(common.seconds(take) for take in turns.values())
+    rounds = max(3, min(41, int(seconds / warm)) // 2 * 2 + 1)
+    taken: dict[str, list[float]] = {name: [] for name in turns}
+    for number in range(rounds):
+        for name in list(turns)[:: 1 if number % 2 == 0 else -1]:
+            taken[name].append(common.seconds(turns[name]))
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def family_ratio(family: str, windows: PackedWindows, threads: int, batch: int, seconds: float) -> float:
+    """How many times as many windows a second the preset `default` learns from; prints all there is to say."""
+    sides = split(windows.file, HELD_OUT, 0)
+    default = Ours(family, windows, sides, 0, 600.0, threads)
+    same = Ours(family, windows, sides, 0, 600.0, threads, preset="thesis", batch=batch)
+    theirs = FAMILIES[family](windows, sides, 0, threads, batch)
+    models: dict[str, Contestant] = {"thesis.py": theirs, "preset thesis": same, "preset default": default}
+    taken = times({name: turn(model, batch) for name, model in models.items()}, seconds)
+    ratios = {name: taken["thesis.py"] / value for name, value in taken.items()}
+    for name, model in models.items():
+        learnt = max(1, batch // model.batch) * model.batch
+        how = f" ({model.setup.name})" if isinstance(model, Ours) else ""
+        print(f"{family} {name:15} {learnt / taken[name]:8.1f} windows a second, {ratios[name]:6.2f} times{how}")
+    return ratios["preset default"]
 
 
 def main() -> None:
     given = common.arguments(
         __doc__ or "",
-        threads={"type": int, "default": os.cpu_count(), "help": "CPU threads of both"},
-        batch={"type": int, "default": 64, "help": "windows in a step"},
+        threads={"type": int, "default": os.cpu_count(), "help": "CPU threads, at most, of all"},
+        batch={"type": int, "default": 64, "help": "windows in a step of the thesis's, and in everyone's turn"},
     )
-    torch.set_num_threads(given.threads)
-    batch = windows_of(common.music(given.data, "small"), given.batch)
-    ours, theirs = our_step(batch), their_step(batch)
-    # Warming up tells how many rounds the time allows; an odd number, so that the median is one of the times.
-    one_round = common.seconds(ours) + common.seconds(theirs)
-    rounds = max(3, min(41, int((20 if given.quick else 120) / one_round)) // 2 * 2 + 1)
-    our_time, their_time = common.alternate(ours, theirs, rounds)
-    for name, time in (("thesis.py", their_time), ("pianola", our_time)):
-        print(f"{name:10} {1000 * time:8.1f} ms a step, {given.batch / time:6.1f} windows a second")
-    common.report("training", f"thesis.py's VAE, {given.threads} threads", their_time / our_time, GOAL)
+    windows = packed_windows(common.music(given.data, "small"))
+    seconds, batch = (6.0, min(given.batch, 16)) if given.quick else (90.0, given.batch)
+    ratios = [family_ratio(family, windows, given.threads, batch, seconds) for family in FAMILIES]
+    common.report("training", f"thesis.py's VAE and GAN, {given.threads} threads", min(ratios), GOAL)
 
 
 if __name__ == "__main__":
