@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pianola.models.note_decoder import STOP, NoteDecoder, Notes
+from pianola.models.note_decoder import STOP, NoteDecoder, Notes, dice_between, dice_of
 from pianola.models.voices import Choir, sing
 
 from .music import CHORDS, LOWEST_PITCH, SCALE, Note, window
@@ -79,7 +79,7 @@ def test_what_is_learnt_by_heart_is_written_so() -> None:
         optimizer.step()
     assert loss.item() < 2
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5)
+        written = copy.deepcopy(network).double().eval().write(z, 0.5, dice_of(z.numpy()))
     assert torch.equal(written.float(), music)
 
 
@@ -87,7 +87,7 @@ def test_written_windows_are_possible_ones() -> None:
     network = decoder(4)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5)
+        written = copy.deepcopy(network).double().eval().write(z, 0.5, dice_of(z.numpy()))
         nats = network.nats(Notes.of(written.float()), z, torch.zeros(3, dtype=torch.int64))
     assert torch.isfinite(nats).all()
 
@@ -106,10 +106,22 @@ def test_writing_goes_by_the_chances_that_the_likelihood_has(monkeypatch: pytest
     monkeypatch.setattr(NoteDecoder, "_write_column", note_scores)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        notes = Notes.of(network.write(z, 0.5).double())
+        notes = Notes.of(network.write(z, 0.5, dice_of(z.numpy())).double())
         _, _, expected = network._scores_of_empty_columns(notes, z.double(), torch.zeros(3, dtype=torch.int64))
     assert len(notes.row) > 100
     torch.testing.assert_close(torch.stack(columns, 1).flatten(0, 1), expected)
+
+
+def test_dice_on_the_way_are_as_even_as_dice_and_change_by_and_by() -> None:
+    first, last = dice_of(torch.randn(2, 4).numpy())
+    way = dice_between(first, last, torch.linspace(0, 1, 5).double())
+    assert torch.equal(way[0], first)
+    assert torch.equal(way[-1], last)
+    for dice in way:
+        shares = torch.histc(dice, 10, 0, 1) / dice.numel()
+        assert shares.tolist() == pytest.approx([0.1] * 10, abs=0.02)
+    steps = (way[1:] - way[:-1]).abs().mean((1, 2, 3))
+    assert steps.max() < 0.6 * (last - first).abs().mean()
 
 
 def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:

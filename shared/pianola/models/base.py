@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar
 
@@ -179,6 +179,23 @@ class Generator(ABC):
 
         labels: int [n] of a conditional model, see Batch; without them it plays as for windows that have none.
         """
+        return self._played(self._windows, z, threshold, labels)
+
+    def way(self, z: Floats, threshold: float | None = None, labels: Labels | None = None) -> Windows:
+        """Windows along a way of positions z [n, latent_size]: the first and the last are what `windows` plays there.
+
+        Where chance has a part in a window, that too goes over from the first's to the last's by and by, so that
+        neighbours on the way are alike.
+        """
+        return self._played(self._way, z, threshold, labels)
+
+    def _played(
+        self,
+        play: Callable[[Floats, float, Tensor | None], Windows],
+        z: Floats,
+        threshold: float | None,
+        labels: Labels | None,
+    ) -> Windows:
         limit = self.threshold if threshold is None else threshold
         if z.ndim != 2 or z.shape[1] != self.latent_size:
             raise ValueError(f"z must be [n, {self.latent_size}], got {list(z.shape)}")
@@ -188,7 +205,7 @@ class Generator(ABC):
         if len(z) == 0:
             return np.zeros((0, SIDE, SIDE), np.uint8)
         with torch.inference_mode(), on_cpu():
-            return self._windows(np.ascontiguousarray(z, dtype=np.float32), limit, chosen)
+            return play(np.ascontiguousarray(z, dtype=np.float32), limit, chosen)
 
     def _chosen(self, n: int, labels: Labels | None) -> Tensor | None:
         """Labels int64 [n] as the network takes them."""
@@ -204,6 +221,9 @@ class Generator(ABC):
 
     @abstractmethod
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows: ...
+
+    def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        return self._windows(z, threshold, labels)
 
 
 class PixelGenerator(Generator):

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pianola.models.base import Floats
+
 SIDE = 96
 STOP = SIDE
 # In steps: what was just struck, the parts of a beat, and one, two and four beats ago.
@@ -195,15 +197,15 @@ class NoteDecoder(nn.Module):
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
 
-    def write(self, z: Tensor, threshold: float) -> Tensor:
-        """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]).
+    def write(self, z: Tensor, threshold: float, dice: Tensor) -> Tensor:
+        """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]), by dice [n, 96, MOST_STRUCK, 2] in 0..1.
 
-        The dice of a window are cast from its own z, so the same z writes the same window; call it on a float64 copy
-        of the decoder, so that the last bits, which depend on how many are written at once, decide nothing.
-        Stopping's odds are multiplied by the threshold's, so that 0.5 writes as learnt and a higher one writes less.
+        Call it on a float64 copy of the decoder, so that the last bits, which depend on how many are written at once,
+        decide nothing. Stopping's odds are multiplied by the threshold's, so that 0.5 writes as learnt and a higher
+        one writes less.
         """
         n = len(z)
-        dice = torch.from_numpy(np.stack([_dice(row) for row in z.numpy()], axis=1))
+        dice = dice.transpose(0, 1)
         z = z.to(self.rows.weight.dtype)
         # By step first, so that one step is one block of memory. Before the window nothing sounds.
         struck = z.new_zeros(SIDE + MOST_AGO, n, SIDE)
@@ -274,10 +276,24 @@ def _later(planes: Tensor, steps: int) -> Tensor:
     return functional.pad(planes, (steps, 0))[:, :, :SIDE]
 
 
-def _dice(z: np.ndarray) -> np.ndarray:
-    """Uniform numbers [96, MOST_STRUCK, 2] that belong to one position."""
-    key = np.frombuffer(hashlib.blake2b(z.astype("<f4").tobytes(), digest_size=16).digest(), dtype="<u8")
-    return np.random.Generator(np.random.Philox(key=key)).random((SIDE, MOST_STRUCK, 2))
+def dice_of(z: Floats) -> Tensor:
+    """Dice [n, 96, MOST_STRUCK, 2] that belong to positions z [n, latent]: the same z writes the same window."""
+    keys = (hashlib.blake2b(row.astype("<f4").tobytes(), digest_size=16).digest() for row in z)
+    casts = [np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8"))) for key in keys]
+    return torch.from_numpy(np.stack([cast.random((SIDE, MOST_STRUCK, 2)) for cast in casts]))
+
+
+def dice_between(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
+    """Dice a share [n] of the way from `first` to `last`, [96, MOST_STRUCK, 2] each: [n, 96, MOST_STRUCK, 2].
+
+    As normal numbers they go along a circle (Shoemake's slerp, 1985, of what is at right angles), so that everywhere on
+    the way they are as even as dice are.
+    """
+    share = share[:, None, None, None]
+    angle = share * math.pi / 2
+    normal = angle.cos() * torch.special.ndtri(first) + angle.sin() * torch.special.ndtri(last)
+    # The ends are taken as they are: there and back again, the last digits would differ.
+    return torch.where(share == 0, first, torch.where(share == 1, last, torch.special.ndtr(normal)))
 
 
 def _cast(scores: Tensor, dice: Tensor) -> Tensor:

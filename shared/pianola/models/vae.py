@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,12 +31,14 @@ from pianola.models.base import (
     seeded_build,
 )
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
-from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.note_decoder import NoteDecoder, Notes, dice_between, dice_of
 from pianola.models.presets import Preset, VaeOptions
 
 # Samples that choosing a threshold listens to.
 AUDITION = 48
 SKETCH_WEIGHT = 0.5
+# Windows that are written together.
+MOST_AT_ONCE = 64
 LARGEST_LOG = 10.0
 
 
@@ -248,8 +249,16 @@ class NoteGenerator(Generator):
         return self._places.draw(seed, index, label)
 
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        return self._write(z, threshold, labels, dice_of(z))
+
+    def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        first, last = dice_of(z[[0, -1]])
+        return self._write(z, threshold, labels, dice_between(first, last, torch.linspace(0, 1, len(z)).double()))
+
+    def _write(self, z: Floats, threshold: float, labels: Tensor | None, dice: Tensor) -> Windows:
         told = beside(torch.from_numpy(z), self._label, labels)
-        return np.concatenate([self._decoder.write(part, threshold).numpy() for part in torch.split(told, 64)])
+        parts = zip(torch.split(told, MOST_AT_ONCE), torch.split(dice, MOST_AT_ONCE), strict=True)
+        return torch.cat([self._decoder.write(part, threshold, cast) for part, cast in parts]).numpy()
 
 
 @on_cpu()
