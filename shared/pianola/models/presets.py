@@ -175,7 +175,7 @@ _VAE_DEFAULT = Preset(
         loss="sum",
         kl_weight=1.0,
         kl_warmup_steps=100,
-        free_bits=20.0,
+        free_bits=25.0,
         keep="best",
         precision="auto",
     ),
