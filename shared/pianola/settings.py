@@ -74,13 +74,14 @@ class SamplerSettings(HttpSettings):
 
     `queue` requests draw or wait for it at once, each for `deadline_seconds` at most; more are answered 429. Threads
     beyond them answer health and refusals. A batch holds `batch_windows`, and waits `batch_seconds` for requests that
-    are likely to come. `models_bytes` bounds the generators kept in memory.
+    are likely to come. `models_bytes` bounds the generators kept in memory, `cache_bytes` the samples drawn last.
     """
 
     port: int = Field(default=8471, ge=0, le=65535)
     threads: int = Field(default=64, ge=1, description="request threads")
     torch_threads: int = Field(default=1, ge=1)
     models_bytes: int = Field(default=512 * 2**20, ge=2**20)
+    cache_bytes: int = Field(default=32 * 2**20, ge=0)
     queue: int = Field(default=48, ge=1)
     deadline_seconds: float = Field(default=20, gt=0)
     batch_windows: int = Field(default=64, ge=1)

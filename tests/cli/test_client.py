@@ -185,10 +185,14 @@ def test_files_keep_their_folders_and_an_interrupted_upload_is_sent_again_whole(
 def test_a_sample_holds_notes_and_is_drawn_with_what_was_asked_for() -> None:
     window = {"index": 0, "z": [0.5], "notes": [{"pitch": 60, "start": 0, "length": 12}], "empty": False}
     drawn = {"id": "sample_1", "model": "m", "seed": 7, "n": 1, "windows": [window]}
-    answers = (as_json(drawn, 201), Answer(body=b"MThd", content_type="audio/midi"))
+    answers = (as_json(drawn, 201), Answer(body=b"MThd", content_type="audio/midi"), as_json(drawn, 201), Answer(204))
     with scripted(*answers) as server, Client(server.url) as client:
         sample = client.sample("m", options=SampleOptions(seed=7, tempo=90))
         assert client.get_sample_bytes(sample.id, "midi") == b"MThd"
+        client.sample("m", options=SampleOptions(z=[[0.5], [1.5]], key="F# minor"))
+        client.delete_sample(sample.id)
     assert sample.windows[0].notes[0].pitch == 60
     assert server.asked[0].body == b'{"n":1,"seed":7,"tempo":90.0}'
     assert server.asked[1].path == "/v1/samples/sample_1?format=midi"
+    assert server.asked[2].body == b'{"z":[[0.5],[1.5]],"key":"F# minor"}'
+    assert (server.asked[3].method, server.asked[3].path) == ("DELETE", "/v1/samples/sample_1")

@@ -145,10 +145,12 @@ def test_watching_a_run_that_fails_is_exit_code_1_and_says_why() -> None:
 def test_a_sample_becomes_a_midi_file_and_a_picture(tmp_path: Path) -> None:
     answers = (as_json(SAMPLE, 201), Answer(body=b"MThd"), Answer(body=b"\x89PNG"))
     with scripted(*answers) as server:
-        result = pianola("sample", "m", "-o", str(tmp_path / "new" / "out.mid"), "--png", "--seed", "7", server=server)
+        out = str(tmp_path / "new" / "out.mid")
+        result = pianola("sample", "m", "-o", out, "--png", "--seed", "7", "--snap", "D minor", server=server)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "new" / "out.mid").read_bytes() == b"MThd"
     assert (tmp_path / "new" / "out.png").read_bytes() == b"\x89PNG"
+    assert server.asked[0].body == b'{"n":1,"seed":7,"key":"D minor"}'
     assert [asked.path for asked in server.asked[1:]] == [
         "/v1/samples/sample_1?format=midi",
         "/v1/samples/sample_1?format=png",

@@ -1,6 +1,7 @@
 """Keys, idempotency, samples and migrations, on both databases."""
 
 import hashlib
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from pianola.records.errors import IdempotencyKeyReused, NotFound
 from pianola.records.ids import new_id
 from pianola.records.keys import Forbidden, Scope, Unauthorised
 from pianola.records.migrate import NotMigrated, check, differences, upgrade
+from pianola.records.samples import Recipe
 
 from .makers import expire
 
@@ -94,7 +96,7 @@ def test_one_of_many_repeated_requests_does_the_work(records: Records) -> None:
             former = idempotency.begin(session, "key", "caller", "request")
             if former is not None:
                 return str(former.body["id"])
-            sample = samples.keep(session, model="m", checkpoint="c", seed=1, n=1, options={})
+            sample = samples.keep(session, Recipe("m", "c", secrets.randbelow(2**53), None, 1, {}))
             idempotency.finish(session, "key", "caller", idempotency.Answer(201, {"id": sample.id}))
             return sample.id
 

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +23,19 @@ LOWEST_PITCH = 17
 _numbers = itertools.count(1)
 
 
+@cache
 def generator(seed: int, family: str = "gan", preset: str = "default") -> bytes:
     """The generating half of a learner that has learnt nothing: it plays noise, always the same."""
+    import torch
+
     from pianola.models.registry import create_learner, save_generator
 
-    return save_generator(create_learner(family, preset, resolve(family, preset, {}), seed, 0.05), LOWEST_PITCH)
+    learner = create_learner(family, preset, resolve(family, preset, {}), seed, 0.05)
+    if family == "vae":
+        # It draws from where windows lie, so it has to have seen some.
+        windows = torch.rand(8, 1, 96, 96, generator=torch.Generator().manual_seed(seed)) < 0.05
+        learner.calibrate([(windows.float(), None)])
+    return save_generator(learner, LOWEST_PITCH)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
@@ -31,8 +31,8 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.let = threading.Event()
 
-    def draw(self, seed: int, index: int) -> Positions:
-        return np.array([seed + index], np.float32)
+    def positions(self, seed: int, indices: Sequence[int]) -> Positions:
+        return np.array([[seed + index] for index in indices], np.float32)
 
     def windows(self, z: Positions, threshold: float) -> Rolls:
         self.batches.append(z[:, 0].tolist())

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from pianola.objects import LocalStore
 from pianola.records import keys
 from pianola.records.keys import Scope
+from pianola.records.tables import Sample
 
 from .playing import Stage
 
@@ -37,6 +39,14 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
         ({"denominator": 3}, "denominator", "1, 2, 4, 8, 16 or 32"),
         ({"program": 128}, "program", "less than or equal to 127"),
         ({"temper": 90}, "temper", "Extra inputs are not permitted"),
+        ({"n": 10**9}, "n", "less than or equal to 64"),
+        ({"key": "H major"}, "key", "write one such as 'C major'"),
+        ({"z": []}, "z", "at least 1 item"),
+        ({"z": [[]]}, "z.0", "at least 1 item"),
+        ({"z": [[0.0, 1e9]]}, "z.0.1", "less than or equal to 1000"),
+        ({"z": [["1"]]}, "z.0.0", "valid number"),
+        ({"z": [[0.0]], "seed": 1}, "body", "a seed or positions z, not both"),
+        ({"z": [[0.0]], "n": 2}, "body", "leave n out"),
         ([], "body", "dictionary"),
     ],
 )
@@ -57,7 +67,15 @@ def test_bodies_that_are_no_json_are_refused(client: FlaskClient) -> None:
     for body in (b"{", b'{"tempo": NaN}', b"[" * 50_000):
         problem(client.post(path, data=body, content_type="application/json"), 400, "bad-request")
     problem(client.post(path, data=b"n=1"), 415, "unsupported-media-type")
-    problem(client.post(path, data=b" " * 70_000, content_type="application/json"), 413, "content-too-large")
+    problem(client.post(path, data=b" " * 600_000, content_type="application/json"), 413, "content-too-large")
+
+
+def test_a_position_of_another_model_is_refused_and_not_kept(stage: Stage, client: FlaskClient) -> None:
+    told = problem(client.post("/v1/models/waltz/samples", json={"z": [[0.5] * 96, [0.5] * 3]}), 422, "bad-position")
+    assert told["errors"] == [{"field": "z", "message": told["detail"]}]
+    assert told["detail"] == "z[1] has 3 numbers, but a position of this model has 96"
+    with stage.records.read() as session:
+        assert session.scalar(select(func.count()).select_from(Sample)) == 0
 
 
 def test_forms_that_cannot_be_had_name_those_that_can(client: FlaskClient) -> None:

@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import mido
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
@@ -14,10 +16,12 @@ from werkzeug.test import TestResponse
 
 from pianola.models.presets import PRESETS
 from pianola_sampler import sound
+from pianola_sampler.cache import Cache
 from pianola_sampler.negotiation import MEDIA_TYPES, Form
+from pianola_sampler.scales import Key
 
-from .playing import LOWEST_PITCH, Stage, generator, whole
-from .reading import of_json, of_midi
+from .playing import LOWEST_PITCH, Stage, context_of, generator, whole
+from .reading import of_json, of_midi, of_musicxml
 
 TYPES = {form.value: media_type for form, media_type in MEDIA_TYPES.items() if form != Form.WAV or sound.AVAILABLE}
 
@@ -38,7 +42,7 @@ def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, 
     assert told["id"].startswith("sample_")
     assert (told["model"], told["checkpoint"], told["family"]) == ("waltz", digest, "gan")
     assert (told["seed"], told["n"], told["steps_per_quarter"]) == (7, 3, 12)
-    expected = {"threshold": 0.5, "tempo": 90.5, "numerator": 4, "denominator": 4, "program": 0}
+    expected = {"threshold": 0.5, "key": None, "tempo": 90.5, "numerator": 4, "denominator": 4, "program": 0}
     assert told["options"] == expected
     assert [window["index"] for window in told["windows"]] == [0, 1, 2]
     for window in told["windows"]:
@@ -55,13 +59,87 @@ def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, 
     assert again.get_json() == told
 
 
-def test_the_same_seed_and_checkpoint_give_the_same_bytes(stage: Stage, client: FlaskClient) -> None:
+def test_the_same_request_gives_the_same_bytes_on_any_replica(stage: Stage, client: FlaskClient) -> None:
     elsewhere = stage.client()
-    for form, n in (("midi", 1), ("png", 1), ("png", 5), ("svg", 5), ("musicxml", 1), ("zip", 5)):
+    for form, n in (("json", 3), ("midi", 1), ("png", 1), ("png", 5), ("svg", 5), ("musicxml", 1), ("zip", 5)):
         answers = [post(asked, {"n": n, "seed": 3}, TYPES[form]) for asked in (client, client, elsewhere)]
         assert {answer.mimetype for answer in answers} == {TYPES[form]}
         assert len({answer.data for answer in answers}) == 1, form
+        assert len({answer.headers["Location"] for answer in answers}) == 1
         assert post(client, {"n": n, "seed": 4}, TYPES[form]).data != answers[0].data
+
+
+def test_a_sample_is_made_again_bit_for_bit(stage: Stage, client: FlaskClient) -> None:
+    made = post(client, {"n": 3, "seed": 3, "key": "D minor", "threshold": 0.4})
+    path = made.headers["Location"]
+    decoded = context_of(client).measures.windows
+    forms = {form: client.get(f"{path}?format={form}&window=1").data for form in TYPES}
+    assert decoded._value.get() == 3, "every form was written from memory"
+    # A process that has nothing in memory, and one that forgets everything at once.
+    for again in (stage.client(), stage.client(cache_bytes=0)):
+        assert again.get(path).data == made.data
+        assert {form: again.get(f"{path}?format={form}&window=1").data for form in TYPES} == forms
+    assert context_of(again).measures.windows._value.get() == 3 + len(TYPES)
+
+
+def test_memory_for_samples_is_bounded(client: FlaskClient) -> None:
+    cache = Cache(2_000)
+    (drawn,) = [
+        drawn
+        for sample in [post(client, {"seed": 1}).get_json()["id"]]
+        if (drawn := context_of(client).cache.get(sample, range(1)))
+    ]
+    size = 96 * 12 + drawn.z.nbytes
+    for name in ("first", "second"):
+        cache.put(name, drawn)
+        assert cache.bytes == size < 2_000
+    assert cache.get("first", range(1)) is None
+    found = cache.get("second", range(1))
+    assert found is not None
+    np.testing.assert_array_equal(found.windows, drawn.windows)
+    assert cache.get("second", range(2)) is None
+    cache.put("large", replace(drawn, windows=np.zeros((9, 96, 96), np.uint8)))
+    assert cache.bytes == 0, "what does not fit is not kept"
+
+
+def test_given_positions_are_played(stage: Stage, client: FlaskClient) -> None:
+    of_seed = post(client, {"n": 3, "seed": 3}).get_json()
+    z = [window["z"] for window in reversed(of_seed["windows"])]
+    answer = post(client, {"z": z})
+    told = answer.get_json()
+    assert (told["n"], told["seed"]) == (3, None)
+    assert [window["z"] for window in told["windows"]] == z
+    assert [window["notes"] for window in told["windows"]] == [
+        window["notes"] for window in reversed(of_seed["windows"])
+    ]
+    assert "Pianola-Seed" not in answer.headers
+    assert stage.client().get(answer.headers["Location"]).data == answer.data
+    midi = client.get(f"{answer.headers['Location']}?format=midi&window=1").data
+    assert of_midi(midi) == of_json(of_seed["windows"][1])
+    assert mido.MidiFile(file=io.BytesIO(midi)).tracks[0].name == "Pianola, positions, window 1"
+
+
+def test_notes_are_snapped_to_a_key_in_every_form(client: FlaskClient) -> None:
+    told = post(client, {"seed": 3, "key": "Bb major"}).get_json()
+    free = post(client, {"seed": 3}).get_json()
+    assert told["options"]["key"] == "Bb major"
+    assert told["windows"][0]["z"] == free["windows"][0]["z"]
+    classes = {note["pitch"] % 12 for note in told["windows"][0]["notes"]}
+    assert classes <= Key.of("Bb major").pitch_classes
+    assert not {note["pitch"] % 12 for note in free["windows"][0]["notes"]} <= Key.of("Bb major").pitch_classes
+    for form, read in (("midi", of_midi), ("musicxml", of_musicxml)):
+        data = client.get(f"/v1/samples/{told['id']}?format={form}").data
+        assert read(data) == of_json(told["windows"][0])
+
+
+def test_a_sample_can_be_forgotten(client: FlaskClient) -> None:
+    path = post(client, {"seed": 3}).headers["Location"]
+    gone = client.delete(path)
+    assert (gone.status_code, gone.data) == (204, b"")
+    assert client.get(path).status_code == 404
+    assert client.delete(path).status_code == 404
+    assert post(client, {"seed": 3}).headers["Location"] == path
+    assert client.get(path).status_code == 200
 
 
 def test_a_window_depends_on_seed_and_index_alone(client: FlaskClient) -> None:

@@ -163,7 +163,7 @@ class Client(Datasets):
         return self._post(Model, "/v1/models", {"name": name, "run": run, "checkpoint": checkpoint})
 
     def sample(self, model: str, n: int = 1, options: SampleOptions | None = None) -> Sample:
-        """Draw `n` windows from a model (a name or a checkpoint digest)."""
+        """Draw `n` windows from a model (a name or a checkpoint digest); of given positions, one each."""
         return self._post(Sample, f"/v1/models/{part(model)}/samples", _draw(n, options))
 
     def sample_bytes(self, model: str, media_type: str, n: int = 1, options: SampleOptions | None = None) -> bytes:
@@ -179,6 +179,10 @@ class Client(Datasets):
         """A sample drawn before as `form` (midi, wav, musicxml, png, svg or zip); `window` picks one of many."""
         path = f"/v1/samples/{part(sample_id)}"
         return self._bytes(path, {"format": form, "window": window})
+
+    def delete_sample(self, sample_id: str) -> None:
+        """Forget a sample."""
+        self._transport.send("DELETE", f"/v1/samples/{part(sample_id)}")
 
     # keys
 
@@ -200,4 +204,5 @@ class _Catalogue(Resource):
 
 
 def _draw(n: int, options: SampleOptions | None) -> dict[str, Any]:
-    return {"n": n, **(options.model_dump(exclude_none=True) if options else {})}
+    body = options.model_dump(exclude_none=True) if options else {}
+    return body if "z" in body and n == 1 else {"n": n, **body}

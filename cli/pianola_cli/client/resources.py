@@ -374,9 +374,14 @@ class Sample(Resource):
 
 
 class SampleOptions(Resource):
-    """What a sample is drawn and written with; None leaves the choice to the server."""
+    """What a sample is drawn and written with; None leaves the choice to the server.
+
+    z: positions to play, one a window, instead of those of a seed. key: such as "F# minor"; notes are snapped to it.
+    """
 
     seed: int | None = None
+    z: list[list[float]] | None = None
+    key: str | None = None
     threshold: float | None = None
     tempo: float | None = None
     numerator: int | None = None

@@ -49,6 +49,7 @@ def models(client: Client, as_json: bool) -> None:
 @click.option("--threshold", type=float, help="How sure the model must be of a note.")
 @click.option("--tempo", type=float, help="Quarter notes a minute.")
 @click.option("--program", type=click.IntRange(0, 127), help="General MIDI instrument, 0 is the piano.")
+@click.option("--snap", help="A key that every note is snapped to: 'C major', 'F# minor' ...")
 @click.option("--png", is_flag=True, help="Also write the roll as a picture beside a .mid file.")
 @as_json
 @with_client
@@ -61,6 +62,7 @@ def sample(
     threshold: float | None,
     tempo: float | None,
     program: int | None,
+    snap: str | None,
     png: bool,
     as_json: bool,
 ) -> None:
@@ -68,7 +70,8 @@ def sample(
     from pianola_cli.client import SampleOptions
 
     form = _form(out, count)
-    drawn = client.sample(model, count, SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program))
+    options = SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program, key=snap)
+    drawn = client.sample(model, count, options)
     written = save(client, drawn, out, form)
     if png and form == "midi":
         picture = out.with_suffix(".png")

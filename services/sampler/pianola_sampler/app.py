@@ -16,8 +16,8 @@ _SAMPLER: Final = Service(
     title="Pianola sampler",
     description=openapi.DESCRIPTION,
     listing="/openapi.json",
-    # A request names a seed and a few options: far below a kilobyte.
-    json_bytes=2**16,
+    # 64 positions of a few hundred numbers.
+    json_bytes=2**19,
     problems=errors.KINDS,
     complete=openapi.complete,
 )

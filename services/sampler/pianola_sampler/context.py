@@ -7,6 +7,7 @@ from pianola.objects import verified
 from pianola.settings import SamplerSettings
 from pianola_http import context
 from pianola_sampler.admission import Admission
+from pianola_sampler.cache import Cache
 from pianola_sampler.decoder import Batching, Decoder
 from pianola_sampler.generators import Generators, Source
 from pianola_sampler.measures import Measures
@@ -25,7 +26,8 @@ class Context(context.Context):
         self.admission = Admission(settings.queue, settings.deadline_seconds)
         self.decoder = Decoder(settings.torch_threads, batching, self.measures)
         self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
-        self.measures.watch(self.generators, self.admission)
+        self.cache = Cache(settings.cache_bytes)
+        self.measures.watch(self.generators, self.admission, self.cache)
         self.warming = Warming(self.records, self.decoder, self.generators)
 
     def checks(self) -> dict[str, Callable[[], object]]:

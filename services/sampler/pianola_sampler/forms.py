@@ -43,7 +43,7 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**row.options | {"threshold": drawn.threshold}),
+        options=Options(**{"key": None} | row.options | {"threshold": drawn.threshold}),
         windows=windows,
         created_at=row.created_at,
     )
@@ -83,8 +83,12 @@ def _midi_options(row: Row, drawn: Drawn, place: int) -> MidiOptions:
         numerator=row.options["numerator"],
         denominator=row.options["denominator"],
         program=row.options["program"],
-        track_name=f"Pianola, seed {row.seed}, window {drawn.indices[place]}",
+        track_name=f"Pianola, {_origin(row)}, window {drawn.indices[place]}",
     )
+
+
+def _origin(row: Row) -> str:
+    return "positions" if row.seed is None else f"seed {row.seed}"
 
 
 def _midi(row: Row, drawn: Drawn, place: int = 0) -> bytes:

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from pianola_http import measures
 from pianola_sampler.admission import Admission
+from pianola_sampler.cache import Cache
 from pianola_sampler.generators import Generators
 
 # Seconds. A request alone waits for nothing; one behind a batch of 64 windows of a large model waits seconds.
@@ -36,11 +37,12 @@ class Measures(measures.Measures):
             buckets=_WAITS,
         )
 
-    def watch(self, generators: Generators, admission: Admission) -> None:
+    def watch(self, generators: Generators, admission: Admission, cache: Cache) -> None:
         """Tell what is in memory and how many requests are inside, whenever it is asked for."""
         for name, help_, value in (
             ("pianola_sampler_generator_loads", "Generators loaded so far", lambda: generators.loads),
             ("pianola_sampler_generators_bytes", "Generators in memory", lambda: sum(generators.held().values())),
+            ("pianola_sampler_cache_bytes", "Samples in memory", lambda: cache.bytes),
             ("pianola_sampler_drawing", "Requests that draw or wait for it", lambda: admission.inside),
         ):
             Gauge(name, help_, registry=self.registry).set_function(value)

@@ -13,7 +13,7 @@ Every error is a problem (RFC 9457). POST honours `Idempotency-Key`. Reads have 
 """
 _HEADERS: Final[Document] = {
     "Pianola-Sample": {"description": "the sample's id", "schema": {"type": "string"}},
-    "Pianola-Seed": {"description": "its seed", "schema": {"type": "integer"}},
+    "Pianola-Seed": {"description": "its seed, if it has one", "schema": {"type": "integer"}},
     "Pianola-Checkpoint": {
         "description": "sha256 of the generating half that played",
         "schema": {"type": "string"},
@@ -30,6 +30,8 @@ def complete(document: Document) -> None:
             if method == "post":
                 # Everything in it has a default.
                 operation["requestBody"]["required"] = False
+            if method == "delete":
+                continue
             drawn = operation["responses"]["201" if method == "post" else "200"]
             drawn["headers"] = _HEADERS
             for form in Form:

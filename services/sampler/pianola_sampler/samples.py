@@ -5,8 +5,10 @@ from typing import Final
 
 from apiflask import APIBlueprint
 from flask import Response, g, jsonify, request
+from sqlalchemy.orm import Session
 
 from pianola.records import idempotency, models, runs, samples
+from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola.records.tables import Sample as Row
 from pianola_http.authentication import protect
@@ -41,13 +43,26 @@ class NoSuchWindow(ValueError):
 def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Response:
     """Draw a sample from a model, or from a checkpoint by its digest
 
-    The same seed and checkpoint give the same windows, and window i of a seed is the same whatever n is. The body may
-    be left out: one window, with a seed that the answer tells.
+    The same seed and checkpoint give the same windows, and window i of a seed is the same whatever n is. The same
+    request is the same sample with the same id. The body may be left out: one window, with a seed that the answer
+    tells.
     """
-    form = choose(request.accept_mimetypes, query_data.format, json_data.n)
-    with here().admission.admitted() as deadline:
-        row, checkpoint, repeated = _keep(name, json_data)
-        drawn = drawing.draw(here(), row, checkpoint, range(row.n), deadline)
+    form = choose(request.accept_mimetypes, query_data.format, json_data.windows)
+    with here().records.read() as session:
+        row = _former(session)
+        if row is None:
+            recipe, checkpoint = _planned(session, name, json_data)
+        else:
+            recipe, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+    drawn = _windows(recipe, checkpoint, range(recipe.n))
+    repeated = row is not None
+    if row is None:
+        row, repeated = _keep(recipe)
+        if row.id != recipe.id:
+            # Another request with the same key was faster, and it drew another seed.
+            with here().records.read() as session:
+                checkpoint = runs.checkpoint(session, row.checkpoint)
+            drawn = _windows(samples.recipe_of(row), checkpoint, range(row.n))
     response = _answer(row, drawn, form)
     response.status_code = 201
     response.headers["Location"] = f"/v1/samples/{row.id}"
@@ -62,7 +77,7 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
 def show(sample: str, query_data: SampleQuery) -> Response:
     """Get a sample again, all of it or one window, in any form
 
-    It is drawn again from its seed and checkpoint.
+    If it is not in memory any more it is made again, bit for bit.
     """
     with here().records.read() as session:
         row = samples.get(session, sample)
@@ -70,38 +85,71 @@ def show(sample: str, query_data: SampleQuery) -> Response:
     window = query_data.window
     if window is not None and window >= row.n:
         raise NoSuchWindow(window, row.n)
-    indices = range(row.n) if window is None else (window,)
+    indices = range(row.n) if window is None else range(window, window + 1)
     form = choose(request.accept_mimetypes, query_data.format, len(indices))
-    with here().admission.admitted() as deadline:
-        drawn = drawing.draw(here(), row, checkpoint, indices, deadline)
-    return _answer(row, drawn, form)
+    return _answer(row, _windows(samples.recipe_of(row), checkpoint, indices), form)
 
 
-def _keep(name: str, wanted: NewSample) -> tuple[Row, Checkpoint, bool]:
-    """Record a new sample, or find the one that this Idempotency-Key made; then the last is True.
+@blueprint.delete("/samples/<sample>")
+@blueprint.output({}, status_code=204)
+def forget(sample: str) -> tuple[str, int]:
+    """Forget a sample
 
-    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused.
+    The same request would keep it anew.
     """
+    with here().records.write() as session:
+        samples.delete(session, sample)
+    return "", 204
+
+
+def _former(session: Session) -> Row | None:
+    """The sample that this request's Idempotency-Key made. Raises BadIdempotencyKey, IdempotencyKeyReused, NotFound."""
+    key = idempotency_key()
+    former = None if key is None else idempotency.answered(session, key, str(g.caller), request_digest())
+    return None if former is None else samples.get(session, str(former.body["id"]))
+
+
+def _planned(session: Session, name: str, wanted: NewSample) -> tuple[Recipe, Checkpoint]:
+    """What to draw, and from what. Raises NotFound."""
+    model, checkpoint = models.checkpoint_to_serve(session, name)
+    seed = wanted.seed
+    if seed is None and wanted.z is None:
+        seed = secrets.randbelow(LARGEST_SEED + 1)
+    options = wanted.model_dump(exclude={"n", "seed", "z"})
+    return Recipe(model, checkpoint.generator_digest, seed, wanted.z, wanted.windows, options), checkpoint
+
+
+def _keep(recipe: Recipe) -> tuple[Row, bool]:
+    """Record a sample; if this Idempotency-Key has made one meanwhile it is that, and the second is True."""
     key, caller = idempotency_key(), str(g.caller)
+    if key is None:
+        with here().records.read() as session:
+            row = samples.find(session, recipe)
+        if row is not None:
+            return row, False
     with here().records.write() as session:
         if key is not None:
             former = idempotency.begin(session, key, caller, request_digest())
             if former is not None:
-                row = samples.get(session, str(former.body["id"]))
-                return row, runs.checkpoint(session, row.checkpoint), True
-        model, checkpoint = models.checkpoint_to_serve(session, name)
-        row = samples.keep(
-            session,
-            model=model,
-            checkpoint=checkpoint.generator_digest,
-            seed=secrets.randbelow(LARGEST_SEED + 1) if wanted.seed is None else wanted.seed,
-            n=wanted.n,
-            options=wanted.model_dump(exclude={"n", "seed"}),
-        )
+                return samples.get(session, str(former.body["id"])), True
+        row = samples.keep(session, recipe)
         if key is not None:
             # The row is all it takes to answer again, in whatever form is asked for then.
             idempotency.finish(session, key, caller, idempotency.Answer(201, {"id": row.id}))
-    return row, checkpoint, False
+    return row, False
+
+
+def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range) -> Drawn:
+    """From memory, or drawn: then who asks is one of a bounded number."""
+    context = here()
+    drawn = context.cache.get(recipe.id, indices)
+    if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
+        drawn = whole.part(indices)
+    if drawn is None:
+        with context.admission.admitted() as deadline:
+            drawn = drawing.draw(context, recipe, checkpoint, indices, deadline)
+        context.cache.put(recipe.id, drawn)
+    return drawn
 
 
 def _answer(row: Row, drawn: Drawn, form: Form) -> Response:
@@ -113,7 +161,8 @@ def _answer(row: Row, drawn: Drawn, form: Form) -> Response:
         placed = "inline" if form in _SHOWN else "attachment"
         response.headers["Content-Disposition"] = f'{placed}; filename="{row.id}{part}.{_ENDINGS[form]}"'
     response.headers["Pianola-Sample"] = row.id
-    response.headers["Pianola-Seed"] = str(row.seed)
+    if row.seed is not None:
+        response.headers["Pianola-Seed"] = str(row.seed)
     response.headers["Pianola-Checkpoint"] = row.checkpoint
     response.vary.add("Accept")
     return response

@@ -1,20 +1,25 @@
 """What the sampler takes and answers."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pianola.codec.window import STEPS_PER_QUARTER
 from pianola_sampler.negotiation import Form
+from pianola_sampler.scales import Key
 
 LARGEST_SEED: Final = 2**53 - 1
 """The largest whole number that every JSON reader keeps."""
 MOST_WINDOWS: Final = 64
 
 
+# Beyond that no model has learnt anything, and float32 soon ends.
+Position = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=1, max_length=4096)]
+
+
 class NewSample(BaseModel):
-    """What to draw, and how a MIDI file of it is written."""
+    """What to draw, and how it is written in forms that have a tempo, a metre and an instrument."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -22,13 +27,43 @@ class NewSample(BaseModel):
     seed: int | None = Field(
         None, ge=0, le=LARGEST_SEED, description="same seed, same windows; without one it is drawn and answered"
     )
+    z: list[Position] | None = Field(
+        None, min_length=1, max_length=MOST_WINDOWS, description="positions to play, one a window, instead of a seed"
+    )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
     )
+    key: str | None = Field(
+        None, max_length=20, description="snap every note to this key's scale, such as C major or F# minor"
+    )
     tempo: float = Field(120, ge=20, le=300, description="quarter notes a minute in MIDI, WAV and MusicXML")
-    numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI, WAV and MusicXML")
-    denominator: Literal[1, 2, 4, 8, 16, 32] = Field(4, description="of the time signature in MIDI, WAV and MusicXML")
-    program: int = Field(0, ge=0, le=127, description="instrument in MIDI, WAV and MusicXML; 0 is a grand piano")
+    numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI and MusicXML")
+    denominator: Literal[1, 2, 4, 8, 16, 32] = Field(4, description="of the time signature in MIDI and MusicXML")
+    program: int = Field(
+        0, ge=0, le=127, description="instrument in MIDI, WAV and MusicXML; 0 is a grand piano, as General MIDI has it"
+    )
+
+    @field_validator("key")
+    @classmethod
+    def _a_key(cls, value: str | None) -> str | None:
+        if value is not None:
+            Key.of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _seed_or_positions(self) -> Self:
+        if self.z is None:
+            return self
+        if self.seed is not None:
+            raise ValueError("give a seed or positions z, not both")
+        if "n" in self.model_fields_set and self.n != len(self.z):
+            raise ValueError(f"z has {len(self.z)} positions, but n is {self.n}: leave n out")
+        return self
+
+    @property
+    def windows(self) -> int:
+        """How many are asked for."""
+        return self.n if self.z is None else len(self.z)
 
 
 class NewSampleQuery(BaseModel):
@@ -49,6 +84,7 @@ class Options(BaseModel):
     """What a sample was drawn and is written with."""
 
     threshold: float
+    key: str | None
     tempo: float
     numerator: int
     denominator: int
@@ -83,7 +119,7 @@ class Sample(BaseModel):
     model: str = Field(description="the name, or the digest, that was asked for")
     checkpoint: str = Field(description="sha256 of the generating half that played")
     family: str
-    seed: int
+    seed: int | None = Field(description="null where positions were given")
     n: int
     options: Options
     windows: list[Window]

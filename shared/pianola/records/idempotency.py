@@ -30,9 +30,14 @@ def begin(session: Session, key: str, caller: str, request: str) -> Answer | Non
         .on_conflict_do_nothing()
         .returning(IdempotentRequest.key)
     )
-    if added is not None:
+    return None if added is not None else answered(session, key, caller, request)
+
+
+def answered(session: Session, key: str, caller: str, request: str) -> Answer | None:
+    """The former answer for a repeated request; None for a new one. Raises IdempotencyKeyReused."""
+    former = session.get(IdempotentRequest, (key, caller), populate_existing=True)
+    if former is None:
         return None
-    former = session.get_one(IdempotentRequest, (key, caller), populate_existing=True)
     if former.request != request or former.status is None:
         raise IdempotencyKeyReused(key)
     return Answer(former.status, former.body or {})

@@ -376,14 +376,18 @@ class Model(Table):
 
 
 class Sample(Table):
-    """What is needed to make generated windows again: the checkpoint's digest, seed, number and options."""
+    """What is needed to make generated windows again: the checkpoint's digest, seed or positions, number and options.
+
+    See pianola.records.samples.Recipe.
+    """
 
     __tablename__ = "samples"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str]
     checkpoint: Mapped[str] = mapped_column(String(64))
-    seed: Mapped[int] = mapped_column(BigInteger)
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    z: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
     n: Mapped[int]
     options: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(server_default=database_now())
