@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from pianola.queue import PLAN_BUILD
 from pianola.records import Records, builds, datasets, evaluations, events, leases, open_records, runs
@@ -104,7 +105,9 @@ def test_datasets_files_and_runs_of_the_first_revision_are_kept(first_revision: 
         )
         assert builds.progress(session, "ds_1") == builds.Progress(2, 2, 1, 0, 7)
         assert [(chunk.files, chunk.shards) for chunk in builds.chunks(session, "ds_1")] == [(2, [{"sha256": "5"}])]
-        assert runs.get(session, "run_1").dataset_id == "ds_1"
+        run = runs.get(session, "run_1")
+        assert (run.dataset_id, run.from_checkpoint_id) == ("ds_1", None)
+        assert runs.checkpoint(session, "c").run_id == "run_1"
         assert evaluations.newest(session, "run_1").checkpoint_id == "ckpt_1"
 
 
@@ -138,3 +141,23 @@ def test_rows_still_refer_to_each_other_after_the_upgrade(first_revision: Record
         connection.execute(text("DELETE FROM datasets"))
         for table in ("dataset_files", "chunks", "checkpoints"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table
+
+
+def test_a_checkpoint_that_a_run_began_from_is_not_deleted(first_revision: Records) -> None:
+    fill(first_revision)
+    upgrade(first_revision)
+    with first_revision.write() as session:
+        source, options = runs.checkpoint(session, "c"), {"condition": None}
+        run = runs.submit(
+            session, datasets.get(session, "ds_1"), family="vae", preset="default", options=options, seed=1,
+            queue="train", from_checkpoint=source,
+        )  # fmt: skip
+        assert run.from_checkpoint_id == "ckpt_1"
+    with first_revision.engine.begin() as connection:
+        connection.execute(text("DELETE FROM evaluations"))
+    for refused in ("DELETE FROM checkpoints", "DELETE FROM runs WHERE id = 'run_1'"):
+        with pytest.raises(IntegrityError), first_revision.engine.begin() as connection:
+            connection.execute(text(refused))
+    with first_revision.engine.begin() as connection:
+        connection.execute(text("DELETE FROM runs"))
+        assert connection.execute(text("SELECT count(*) FROM checkpoints")).scalar() == 0

@@ -215,15 +215,25 @@ def submit(
     family: str = "vae",
     preset: str = "default",
     model: str | None = None,
+    source: Checkpoint | None = None,
     **options: object,
 ) -> str:
-    """A queued run with TINY options and these; returns its id. Its task is not sent."""
+    """A queued run with TINY options and these, beginning from `source`; returns its id. Its task is not sent."""
     resolved = resolve(family, preset, {**TINY, **options}).model_dump(mode="json")
     with system.records.write() as session:
         dataset = datasets.get(session, dataset_id)
-        return runs.submit(
-            session, dataset, family=family, preset=preset, options=resolved, seed=7, queue="train", model=model
-        ).id
+        run = runs.submit(
+            session,
+            dataset,
+            family=family,
+            preset=preset,
+            options=resolved,
+            seed=7,
+            queue="train",
+            model=model,
+            from_checkpoint=source,
+        )
+        return run.id
 
 
 def claim(system: System, run_id: str, lease_seconds: float = 1200) -> int:

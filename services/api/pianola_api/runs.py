@@ -13,13 +13,13 @@ from pianola.queue import TRAIN_RUN
 from pianola.records import datasets, runs
 from pianola.records.best import best
 from pianola.records.states import RunState
-from pianola.records.tables import Dataset
+from pianola.records.tables import Checkpoint, Dataset
 from pianola.records.tables import Run as Row
 from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.runs import QUEUES, NewRun, Run, RunPage, RunsQuery
-from pianola_api.submission import check_hold_out, check_windows
+from pianola_api.submission import check_condition, check_hold_out, check_shape, check_windows, find_source
 from pianola_http.authentication import protect
 
 # Short enough to be read out and typed again.
@@ -43,6 +43,12 @@ def submit(json_data: NewRun) -> Response:
     def work(session: Session) -> Done:
         dataset = datasets.get(session, json_data.dataset)
         check_hold_out(dataset, json_data.options or {})
+        check_condition(dataset, options)
+        source = None
+        if json_data.from_checkpoint is not None:
+            name, family, preset = json_data.from_checkpoint, json_data.family, json_data.preset
+            source = find_source(session, name)
+            check_shape(session, name, source, dataset, family, preset, options)
         row = runs.submit(
             session,
             dataset,
@@ -52,6 +58,7 @@ def submit(json_data: NewRun) -> Response:
             seed=seed,
             queue=QUEUES[json_data.device],
             model=json_data.model,
+            from_checkpoint=source,
         )
         check_windows(dataset, options)
         return Done(201, _shape(session, row), [_task(row)])
@@ -69,7 +76,7 @@ def listed(query_data: RunsQuery) -> dict[str, Any]:
         page = runs.list_page(session, query_data.limit, query_data.cursor, query_data.state, of)
         # The session keeps the datasets it has seen: a list of runs asks for each one once.
         found = best(session, page.rows)
-        return lists.answer(page, lambda row: Run.of(row, session.get_one(Dataset, row.dataset_id), found.get(row.id)))
+        return lists.answer(page, lambda row: _of(session, row, found.get(row.id)))
 
 
 @blueprint.get("/runs/<run>")
@@ -114,4 +121,9 @@ def _task(row: Row) -> Message:
 
 
 def _shape(session: Session, row: Row) -> Run:
-    return Run.of(row, session.get_one(Dataset, row.dataset_id), best(session, [row]).get(row.id))
+    return _of(session, row, best(session, [row]).get(row.id))
+
+
+def _of(session: Session, row: Row, best_so_far: Checkpoint | None) -> Run:
+    source = None if row.from_checkpoint_id is None else session.get_one(Checkpoint, row.from_checkpoint_id)
+    return Run.of(row, session.get_one(Dataset, row.dataset_id), best_so_far, source)

@@ -16,6 +16,7 @@ import structlog
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sqlalchemy import exists, select
+from torch import Tensor
 
 from pianola.models.base import Learner
 from pianola.models.registry import save_generator
@@ -25,6 +26,7 @@ from pianola.records.leases import NewArtefact, NewCheckpoint
 from pianola.records.tables import Checkpoint, Json
 from pianola_trainer.assignment import Assignment
 from pianola_trainer.batches import Split
+from pianola_trainer.errors import CheckpointUnreadable, OtherNetworks
 from pianola_trainer.patience import patiently
 from pianola_trainer.setup import Setup
 from pianola_trainer.windows import PackedWindows
@@ -70,6 +72,13 @@ def write_checkpoint(path: Path, learner: Learner[Any], place: Place, identity: 
 
 def read_checkpoint(path: Path, learner: Learner[Any]) -> Place:
     """Restore the learner from a file and return its place. Raises BadCheckpoint."""
+    tensors, facts = _read(path)
+    learner.restore(tensors, facts["learner"])
+    return Place(**facts["place"])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Json]:
+    """The tensors and facts that `write_checkpoint` wrote. Raises BadCheckpoint."""
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})[_FACTS])
@@ -78,8 +87,7 @@ def read_checkpoint(path: Path, learner: Learner[Any]) -> Place:
         raise BadCheckpoint(f"not a checkpoint: {error}") from error
     if facts.get("format") != _FORMAT:
         raise BadCheckpoint(f"a checkpoint of format {facts.get('format')!r}, this version reads {_FORMAT}")
-    learner.restore(tensors, facts["learner"])
-    return Place(**facts["place"])
+    return tensors, facts
 
 
 def fetch_checkpoint(store: ObjectStore, row: Checkpoint, path: Path) -> None:
@@ -110,6 +118,7 @@ class Checkpoints:
             "dataset": assignment.dataset.digest,
             "held_out": {"by": sides.by, "windows": len(sides.held_out)},
             "setup": setup.to_json(),
+            "from_checkpoint": None if assignment.source is None else assignment.source.digest,
         }
 
     def restore(self, learner: Learner[Any]) -> tuple[Place, bool] | None:
@@ -130,6 +139,28 @@ class Checkpoints:
             finally:
                 path.unlink(missing_ok=True)
         return None
+
+    def adopt(self, learner: Learner[Any]) -> None:
+        """Give the learner the weights that the run begins with, where those are a checkpoint's.
+
+        Raises CheckpointUnreadable and OtherNetworks.
+        """
+        source = self._assignment.source
+        if source is None:
+            return
+        path = self._assignment.workspace / "source.safetensors"
+        try:
+            patiently(partial(fetch_checkpoint, self._assignment.store, source, path))
+            tensors, _ = _read(path)
+        except (ObjectMissing, ObjectCorrupt, BadCheckpoint) as error:
+            raise CheckpointUnreadable(source.digest, error) from error
+        finally:
+            path.unlink(missing_ok=True)
+        try:
+            learner.adopt(tensors)
+        except RuntimeError as error:
+            raise OtherNetworks(source.digest, error) from error
+        _log.info("adopted", digest=source.digest, of_run=source.run_id, of_step=source.step)
 
     def commit(
         self,

@@ -90,8 +90,19 @@ class DatasetUnreadable(CannotTrain):
 
 
 class CheckpointUnreadable(CannotTrain):
-    """The checkpoint to evaluate is not what its record names."""
+    """The checkpoint to evaluate, or to begin from, is not what its record names."""
 
     def __init__(self, digest: str, reason: Exception) -> None:
         super().__init__(f"checkpoint {digest} cannot be read: {reason}")
+        self.digest = digest
+
+
+class OtherNetworks(CannotTrain):
+    """The checkpoint to begin from has the weights of other networks than this version makes."""
+
+    def __init__(self, digest: str, reason: Exception) -> None:
+        super().__init__(
+            f"the weights of checkpoint {digest} do not fit the networks of this version; begin from a checkpoint that "
+            f"this version trained ({' '.join(str(reason).split())})"
+        )
         self.digest = digest

@@ -135,6 +135,8 @@ class Training:
             self._elapsed = found[0].elapsed
             self._committed = self._step
             _log.info("resumed", step=self._step)
+        else:
+            self._checkpoints.adopt(self._learner)
         run_id, attempt = self._assignment.run.id, self._assignment.attempt
 
         def begin() -> None:

@@ -24,8 +24,10 @@ def submit(
     seed: int,
     queue: str,
     model: str | None = None,
+    from_checkpoint: Checkpoint | None = None,
 ) -> Run:
-    """A new queued run with its first event. `model` is the name that will point at its result.
+    """A new queued run with its first event. `model` is the name that will point at its result; the weights to begin
+    with are those of `from_checkpoint`, where it is given.
 
     Raises DatasetClosed unless the dataset is built. Send its task after the transaction has committed.
     """
@@ -41,6 +43,7 @@ def submit(
         seed=seed,
         queue=queue,
         model=model,
+        from_checkpoint_id=None if from_checkpoint is None else from_checkpoint.id,
     )
     session.add(run)
     session.flush()

@@ -219,8 +219,9 @@ class Run(Table):
     """One training job. The row is the truth: state, attempt (the fencing number) and lease are decided here.
 
     `options` are the resolved run options; `setup` is how its attempts compute (device, precision, threads ...), chosen
-    by the first of them; `progress` is what the live attempt last said; `barren_attempts` counts attempts in a row that
-    ended without a new checkpoint.
+    by the first of them; `from_checkpoint_id` is the checkpoint whose weights it begins with, and cannot be deleted
+    while the run is there; `progress` is what the live attempt last said; `barren_attempts` counts attempts in a row
+    that ended without a new checkpoint.
     """
 
     __tablename__ = "runs"
@@ -236,6 +237,8 @@ class Run(Table):
     preset: Mapped[str]
     options: Mapped[Json]
     seed: Mapped[int] = mapped_column(BigInteger)
+    # Runs and checkpoints refer to each other.
+    from_checkpoint_id: Mapped[str | None] = mapped_column(ForeignKey("checkpoints.id", use_alter=True))
     model: Mapped[str | None]
     queue: Mapped[str]
     state: Mapped[str] = mapped_column(String(20), default=RunState.QUEUED)

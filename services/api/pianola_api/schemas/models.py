@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from pianola.records.conditions import told_values
 from pianola.records.models import Pointed
 from pianola_api.schemas.common import Body, Name, Page, Resource
 
@@ -19,6 +20,13 @@ class NewModel(Body):
     )
 
 
+class Condition(Resource):
+    """The label field that a model was told of every window, and its values: it plays music of any of them."""
+
+    field: str
+    values: list[str]
+
+
 class Model(Resource):
     """A name that points at a checkpoint; `checkpoint` is the digest of its generating half."""
 
@@ -30,11 +38,13 @@ class Model(Resource):
     dataset_id: str
     lowest_pitch: int
     step: int
+    condition: Condition | None = Field(description="null for a model that was told no labels")
     updated_at: datetime
 
     @classmethod
     def of(cls, pointed: Pointed) -> "Model":
         """The rows as their shape."""
+        told = told_values(pointed.dataset.labels, pointed.run.options.get("condition"))
         return cls(
             name=pointed.model.name,
             run_id=pointed.run.id,
@@ -44,6 +54,7 @@ class Model(Resource):
             dataset_id=pointed.dataset.id,
             lowest_pitch=pointed.dataset.options["lowest_pitch"],
             step=pointed.checkpoint.step,
+            condition=None if told is None else Condition(**told),
             updated_at=pointed.model.updated_at,
         )
 

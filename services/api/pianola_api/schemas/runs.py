@@ -31,7 +31,26 @@ class NewRun(Body):
     options: dict[str, Any] | None = Field(None, description="run options that differ from the preset's")
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen at random when not given")
     model: Name | None = Field(None, description="name of a model that will point at the result")
+    from_checkpoint: str | None = Field(
+        None,
+        max_length=200,
+        description="fine-tuning: begin with the weights of a checkpoint (digest of either half), of a model (name) or "
+        "of a run (id), which is of the same family and preset and told the same labels",
+    )
     device: Device = Field("cpu", description="what it is trained on; the run waits for a trainer that has one")
+
+
+class Source(Resource):
+    """The checkpoint whose weights a run begins with; `digest` is the sha256 of the whole of it."""
+
+    run_id: str
+    step: int
+    digest: str
+
+    @classmethod
+    def of(cls, row: CheckpointRow) -> "Source":
+        """The row as its shape."""
+        return cls(run_id=row.run_id, step=row.step, digest=row.digest)
 
 
 class Progress(Resource):
@@ -55,6 +74,7 @@ class Run(Resource):
     options: dict[str, Any]
     seed: int
     model: str | None
+    from_checkpoint: Source | None = Field(description="null where it begins with weights drawn from its seed")
     device: Device
     state: State
     attempt: int
@@ -70,13 +90,14 @@ class Run(Resource):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: Row, dataset: Dataset, best: CheckpointRow | None) -> "Run":
-        """The row as its shape, with the name and digest of its dataset and the step of its best checkpoint."""
+    def of(cls, row: Row, dataset: Dataset, best: CheckpointRow | None, source: CheckpointRow | None) -> "Run":
+        """The row as its shape, with its dataset's name and digest, its best step and the checkpoint it begins from."""
         derived = {
             "best_step": None if best is None else best.step,
             "dataset_name": dataset.name,
             "dataset_digest": dataset.digest,
             "device": _DEVICES[row.queue],
+            "from_checkpoint": None if source is None else Source.of(source),
             "progress": progress_of(row),
         }
         return cls(**derived, **{name: getattr(row, name) for name in cls.model_fields.keys() - derived.keys()})
