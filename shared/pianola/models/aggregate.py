@@ -48,7 +48,10 @@ class Places:
         if label is not None and self.label is not None and bool((self.label == label).any()):
             rows = rows[self.label == label]
         noise = noise_of(seed, index)
-        row = rows[noise.integers(len(rows))]
+        return self.near(int(rows[noise.integers(len(rows))]), noise)
+
+    def near(self, row: int, noise: np.random.Generator) -> Floats:
+        """A position [latent] from the posterior of window `row`."""
         normal = noise.standard_normal(self.mean.shape[1]).astype(np.float32)
         position: Floats = self.mean[row].numpy() + self.deviation[row].numpy() * normal
         return position

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pianola.models.conditions import Batch, Condition, Labels, in_proportion
+from pianola.models.conditions import Batch, Condition, Labels
 from pianola.models.presets import Preset, RunOptions
 
 Facts = dict[str, Any]
@@ -23,7 +23,7 @@ SIDE = 96
 PIXELS = SIDE * SIDE
 # When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
 MOST_TRIES = 4
-CLOSE_ENOUGH = 0.03
+CLOSE_ENOUGH = 0.02
 FARTHEST_LOGIT = 3.0
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -250,20 +250,16 @@ class PixelGenerator(Generator):
         return torch.stack(lit).numpy().astype(np.uint8)
 
 
-def match_density(generator: Generator, seed: int, count: int, labels: Labels | None, goal: float) -> float:
-    """The threshold at which `count` windows of `seed` are about as dense as `goal`, their share of lit pixels.
-
-    labels: the data's, in whose proportions the windows are played; None without conditions.
+def match_density(generator: Generator, z: Floats, labels: Labels | None, goal: float) -> float:
+    """The threshold at which windows at z, of these labels, are about as dense as `goal`, their share of lit pixels.
 
     By the secant rule on the threshold's logit, always from 0.5, so that the same weights get the same threshold; a few
     tries, the best is taken.
     """
     logit, slope = 0.0, -0.5
     tried: list[tuple[float, float]] = []
-    played = None if labels is None else in_proportion(labels, count)
-    z = generator.positions(seed, range(count), played)
     for _ in range(MOST_TRIES):
-        density = float(generator.windows(z, _sigmoid(logit), played).mean())
+        density = float(generator.windows(z, _sigmoid(logit), labels).mean())
         excess = math.log(max(density, 1 / PIXELS) / max(goal, 1 / PIXELS))
         if tried and logit != tried[-1][0]:
             slope = min(-0.1, (excess - tried[-1][1]) / (logit - tried[-1][0]))

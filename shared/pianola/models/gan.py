@@ -28,7 +28,15 @@ from pianola.models.base import (
     plain,
     seeded_build,
 )
-from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
+from pianola.models.conditions import (
+    LABEL_SIZE,
+    Batch,
+    beside,
+    count_conditions,
+    forget,
+    in_proportion,
+    label_embedding,
+)
 from pianola.models.presets import GanOptions, Preset
 from pianola.models.voices import Choir
 
@@ -306,8 +314,9 @@ class GanLearner(Learner[GanOptions]):
         found = [(batch.mean(), labels) for batch, labels in batches]
         goal = float(torch.stack([density for density, _ in found]).mean())
         known = [labels.cpu().numpy() for _, labels in found if labels is not None]
+        played = in_proportion(np.concatenate(known), AUDITION) if known else None
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        self.threshold = match_density(player, self.seed, AUDITION, np.concatenate(known) if known else None, goal)
+        self.threshold = match_density(player, player.positions(self.seed, range(AUDITION), played), played, goal)
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,6 +27,7 @@ from pianola.models.base import (
     Windows,
     load_plain,
     match_density,
+    noise_of,
     on_cpu,
     plain,
     seeded_build,
@@ -35,7 +37,7 @@ from pianola.models.note_decoder import NoteDecoder, Notes, dice_between, dice_o
 from pianola.models.presets import Preset, VaeOptions
 
 # Samples that choosing a threshold listens to.
-AUDITION = 48
+AUDITION = 128
 SKETCH_WEIGHT = 0.5
 # Windows that are written together.
 MOST_AT_ONCE = 64
@@ -361,20 +363,19 @@ class VaeLearner(Learner[VaeOptions]):
         if not isinstance(network, NoteNetwork):
             return
         with torch.inference_mode():
-            found = [
-                (*network.posterior(batch, labels), batch.mean(dtype=torch.float64), labels)
-                for batch, labels in batches
-            ]
+            found = [(*network.posterior(batch, labels), batch.mean((1, 2, 3)), labels) for batch, labels in batches]
         known = [labels for _, _, _, labels in found if labels is not None]
-        self._places = Places(
+        places = self._places = Places(
             plain(torch.cat([mean for mean, _, _, _ in found])),
             plain(torch.cat([(0.5 * log_variance).exp() for _, log_variance, _, _ in found])),
             plain(torch.cat(known)) if known else None,
         )
-        goal = float(torch.stack([density for _, _, density, _ in found]).mean())
+        # Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
+        rows = np.linspace(0, len(places.mean) - 1, min(AUDITION, len(places.mean))).round().astype(np.int64)
+        z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
+        goal = float(plain(torch.cat([density for _, _, density, _ in found]))[rows].mean())
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        played = None if self._places.label is None else self._places.label.numpy()
-        self.threshold = match_density(player, self.seed, AUDITION, played, goal)
+        self.threshold = match_density(player, z, None if places.label is None else places.label[rows].numpy(), goal)
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
