@@ -40,7 +40,8 @@ from pianola.evaluation.copying import nearest_distances
 from pianola.evaluation.features import features
 from pianola.evaluation.fidelity import TooFewVectors, Vectors, fidelity
 from pianola.evaluation.metrics import compare_counts, count
-from pianola.models.presets import RunOptions, find_preset
+from pianola.models.family import RunOptions
+from pianola.models.presets import find_preset
 from pianola.models.two_sample import TooFewToTell, two_sample
 from pianola_trainer.batches import Split, by_file, evenly, split
 from pianola_trainer.windows import PackedWindows

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pianola.models.base import Generator, Learner
 from pianola.models.conditions import FORGOTTEN, Condition, forget, in_proportion
+from pianola.models.family import Preset
 from pianola.models.gan import GanLearner
-from pianola.models.presets import PRESETS, Preset, resolve
+from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import load_generator, save_generator
 from pianola.models.vae import VaeLearner
 

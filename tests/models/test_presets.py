@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
-from pianola.models.presets import PRESETS, BadRunOptions, GanOptions, VaeOptions, describe, resolve
+from pianola.models.families.gan import GanOptions
+from pianola.models.families.vae import VaeOptions
+from pianola.models.presets import PRESETS, BadRunOptions, describe, resolve
 
 
 def refusal(family: str, preset: str, overrides: dict[str, object]) -> list[dict[str, str]]:

@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from pianola.models import gan, vae
-from pianola.models.base import seeded_build
-from pianola.models.presets import PRESETS, VaeOptions, resolve
+from pianola.models.families.vae import VaeOptions
+from pianola.models.networks import seeded_build
+from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
 
 from .music import batch

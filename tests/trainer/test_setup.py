@@ -17,8 +17,9 @@ from trainer.making import System, assert_same_weights, tensors
 
 from pianola.codec.windows import pack
 from pianola.models.base import Learner
+from pianola.models.family import RunOptions
 from pianola.models.precision import Precision, has_bfloat16_units, lay_out, multiplying_in
-from pianola.models.presets import RunOptions, resolve
+from pianola.models.presets import resolve
 from pianola.models.registry import create_learner
 from pianola.records import events, leases
 from pianola_trainer import probing

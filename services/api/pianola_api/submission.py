@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from pianola.models.presets import RunOptions
+from pianola.models.family import RunOptions
 from pianola.records import models, runs
 from pianola.records.best import playing
 from pianola.records.conditions import condition_of, told_values

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pianola.models.presets import BadRunOptions, RunOptions, resolve
+from pianola.models.family import RunOptions
+from pianola.models.presets import BadRunOptions, resolve
 from pianola.objects import ObjectStore
 from pianola.records import Records
 from pianola.records.errors import StaleAttempt

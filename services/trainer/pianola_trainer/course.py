@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pianola.models.presets import RunOptions
+from pianola.models.family import RunOptions
 from pianola_trainer.batches import Batches
 
 

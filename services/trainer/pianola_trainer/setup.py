@@ -12,8 +12,8 @@ from typing import Any, Final, Self, get_args
 import torch
 
 from pianola.models.base import Learner
+from pianola.models.family import RunOptions
 from pianola.models.precision import Precision, lay_out
-from pianola.models.presets import RunOptions
 from pianola.records.tables import Json
 from pianola_trainer.child import VARIABLES
 

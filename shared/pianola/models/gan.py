@@ -12,22 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianola.models.augmentation import transpose
-from pianola.models.base import (
-    SIDE,
-    Facts,
-    Floats,
-    Generator,
-    Learner,
-    PixelGenerator,
-    Trainee,
-    Windows,
-    load_plain,
-    match_density,
-    noise_of,
-    on_cpu,
-    plain,
-    seeded_build,
-)
+from pianola.models.base import SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
 from pianola.models.conditions import (
     LABEL_SIZE,
     Batch,
@@ -37,7 +22,9 @@ from pianola.models.conditions import (
     in_proportion,
     label_embedding,
 )
-from pianola.models.presets import GanOptions, Preset
+from pianola.models.families.gan import GanOptions
+from pianola.models.family import Preset
+from pianola.models.networks import PixelGenerator, Trainee, load_plain, match_density, on_cpu, plain, seeded_build
 from pianola.models.voices import Choir
 
 # Samples that choosing a threshold listens to.

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from pianola.models import gan, vae
 from pianola.models.base import Facts, Generator, Learner
 from pianola.models.conditions import Condition
-from pianola.models.presets import RunOptions, find_preset
+from pianola.models.family import RunOptions
+from pianola.models.presets import FAMILIES, find_preset
 
 FORMAT = "pianola-generator-1"
 METADATA = "pianola"
 
-_LEARNERS: dict[str, Callable[..., Learner[Any]]] = {"vae": vae.VaeLearner, "gan": gan.GanLearner}
-_GENERATORS: dict[str, Callable[[str, Mapping[str, Tensor], Facts, int], Generator]] = {
-    "vae": vae.build_generator,
-    "gan": gan.build_generator,
-}
+BuildGenerator = Callable[[str, Mapping[str, Tensor], Facts, int], Generator]
+"""Preset, tensors and facts as a learner's generating half gave them, lowest pitch -> what plays."""
 
 
 class NotAGenerator(ValueError):
@@ -43,7 +41,8 @@ def create_learner(
     Raises BadRunOptions for a family or preset that does not exist.
     """
     record = find_preset(family, preset)
-    return _LEARNERS[family](record, options, seed, density, conditions)
+    learner: type[Learner[Any]] = _named(FAMILIES[family].learner)
+    return learner(record, options, seed, density, conditions)
 
 
 def save_generator(learner: Learner[Any], lowest_pitch: int, condition: Condition | None = None) -> bytes:
@@ -74,5 +73,13 @@ def load_generator(data: bytes) -> Generator:
         raise NotAGenerator(f"it does not read as safetensors ({bad})") from bad
     if identity.get("format") != FORMAT:
         raise NotAGenerator(f"its format is {identity.get('format')!r}, not {FORMAT!r}")
-    build = _GENERATORS[identity["family"]]
+    if identity["family"] not in FAMILIES:
+        raise NotAGenerator(f"its family {identity['family']!r} is not known here")
+    build: BuildGenerator = _named(FAMILIES[identity["family"]].generator)
     return build(identity["preset"], tensors, identity["facts"], identity["lowest_pitch"])
+
+
+def _named(path: str) -> Any:
+    """What "module:name" names."""
+    module, name = path.split(":")
+    return getattr(import_module(module), name)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianola.evaluation.fidelity import Vectors, standardised
-from pianola.models.base import on_cpu
+from pianola.models.networks import on_cpu
 from pianola.models.note_decoder import Notes
 
 Windows = NDArray[np.uint8]

@@ -15,26 +15,12 @@ from torch.nn import functional
 
 from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
-from pianola.models.base import (
-    PIXELS,
-    SIDE,
-    Facts,
-    Floats,
-    Generator,
-    Learner,
-    PixelGenerator,
-    Trainee,
-    Windows,
-    load_plain,
-    match_density,
-    noise_of,
-    on_cpu,
-    plain,
-    seeded_build,
-)
+from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
+from pianola.models.families.vae import VaeOptions
+from pianola.models.family import Preset
+from pianola.models.networks import PixelGenerator, Trainee, load_plain, match_density, on_cpu, plain, seeded_build
 from pianola.models.note_decoder import NoteDecoder, Notes, dice_between, dice_of
-from pianola.models.presets import Preset, VaeOptions
 
 # Samples that choosing a threshold listens to.
 AUDITION = 128

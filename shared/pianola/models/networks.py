@@ -1,0 +1,178 @@
+"""What families of networks share: weights with their optimizer and average, painting, the choice of a threshold."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pianola.models.base import PIXELS, Floats, Generator, Windows, noise_of
+from pianola.models.conditions import Labels
+from pianola.models.family import RunOptions
+
+# When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
+MOST_TRIES = 4
+CLOSE_ENOUGH = 0.02
+FARTHEST_LOGIT = 3.0
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def seeded_build(seed: int, kind: type[Net], sizes: Mapping[str, Any]) -> Net:
+    """A network whose first weights come from `seed` alone; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # Kernels laid out as convolutions want them: up to twice as fast on a CPU.
+        return kind(**sizes).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return] # torch's stubs lack this form
+
+
+@contextmanager
+def on_cpu() -> Iterator[None]:
+    """Make tensors on the CPU, whichever device learners use: what plays is the same everywhere, bit for bit."""
+    # torch looks at every call while a device is set: on the CPU there is none to set.
+    with nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu"):
+        yield
+
+
+class Trainee(Generic[Net]):
+    """One network with its AdamW and, if asked for, the running average of its weights, which is what plays."""
+
+    def __init__(self, name: str, network: Net, options: RunOptions, averaged: bool = True) -> None:
+        self.name = name
+        self.network = network
+        self.average = copy.deepcopy(network) if averaged and options.weight_average else network
+        self.average.requires_grad_(self.average is network)
+        self._options = options
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(),
+            options.learning_rate,
+            betas=(options.beta1, options.beta2),
+            weight_decay=options.weight_decay,
+            fused=True,
+        )
+
+    def update(self, loss: Tensor, steps_taken: int, progress: float) -> None:
+        """One optimizer step down the gradient of `loss`."""
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        if self._options.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self._options, steps_taken, progress)
+        self._optimizer.step()
+        if self.average is not self.network:
+            # The first steps count for more, or the average would hold the random start for long.
+            decay = min(self._options.weight_average, (1 + steps_taken) / (10 + steps_taken))
+            with torch.no_grad():
+                for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                    mean.lerp_(now, 1 - decay)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of weights, averages and the optimizer's state, by name."""
+        found = {f"{self.name}.network.{key}": value for key, value in self.network.state_dict().items()}
+        if self.average is not self.network:
+            found |= {f"{self.name}.average.{key}": value for key, value in self.average.state_dict().items()}
+        for key, parameter in self.network.named_parameters():
+            for part, value in self._optimizer.state.get(parameter, {}).items():
+                found[f"{self.name}.optimizer.{part}.{key}"] = value
+        return {key: plain(value) for key, value in found.items()}
+
+    def adopt(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights and averages alone from what `tensors` gave, also of a trainee that has no average."""
+        load_plain(self.network, tensors, f"{self.name}.network.")
+        if self.average is not self.network:
+            of_average = f"{self.name}.average."
+            has_average = any(key.startswith(of_average) for key in tensors)
+            load_plain(self.average, tensors, of_average if has_average else f"{self.name}.network.")
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take everything that `tensors` gave back in."""
+        self.adopt(tensors)
+        for key, parameter in self.network.named_parameters():
+            state = {}
+            for part in ("step", "exp_avg", "exp_avg_sq"):
+                saved = tensors.get(f"{self.name}.optimizer.{part}.{key}")
+                if saved is not None:
+                    # As the optimizer makes them: moments are laid out in memory as their weight is.
+                    state[part] = (
+                        saved.to(parameter.device, copy=True)
+                        if part == "step"
+                        else torch.empty_like(parameter).copy_(saved).detach()
+                    )
+            if state:
+                self._optimizer.state[parameter] = state
+            else:
+                self._optimizer.state.pop(parameter, None)
+
+
+def learning_rate(options: RunOptions, steps_taken: int, progress: float) -> float:
+    """The learning rate of the step after `steps_taken` steps, at `progress` 0..1 of the run."""
+    warm = min(1.0, (steps_taken + 1) / options.warmup_steps) if options.warmup_steps else 1.0
+    falls = 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0))) if options.schedule == "cosine" else 1.0
+    return options.learning_rate * warm * falls
+
+
+def plain(value: Tensor) -> Tensor:
+    """A copy in plain row-major order and the CPU's memory, as safetensors wants it."""
+    return value.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
+
+
+def load_plain(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    """Load the tensors whose names begin with `prefix` into a network, every one of its own and no other."""
+    network.load_state_dict(
+        {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    )
+
+
+class PixelGenerator(Generator):
+    """Plays by painting: a network gives every pixel its logit, and a threshold decides."""
+
+    def __init__(self, network: nn.Module, latent_size: int, reach: float | None, **identity: Any) -> None:
+        """reach: positions are drawn evenly from -reach..reach; None: from the standard normal distribution."""
+        super().__init__(**identity)
+        self.latent_size = latent_size
+        self._network = network.eval()
+        self._reach = reach
+
+    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
+        """See Generator."""
+        noise = noise_of(seed, index)
+        if self._reach is None:
+            return noise.standard_normal(self.latent_size).astype(np.float32)
+        return noise.uniform(-self._reach, self._reach, self.latent_size).astype(np.float32)
+
+    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        limit = math.log(threshold / (1 - threshold))
+        # One by one: in a batch, a pixel's last bits would depend on the size of the batch.
+        lit = [self._network(torch.from_numpy(row)[None])[0, 0] > limit for row in z]
+        return torch.stack(lit).numpy().astype(np.uint8)
+
+
+def match_density(generator: Generator, z: Floats, labels: Labels | None, goal: float) -> float:
+    """The threshold at which windows at z, of these labels, are about as dense as `goal`, their share of lit pixels.
+
+    By the secant rule on the threshold's logit, always from 0.5, so that the same weights get the same threshold; a few
+    tries, the best is taken.
+    """
+    logit, slope = 0.0, -0.5
+    tried: list[tuple[float, float]] = []
+    for _ in range(MOST_TRIES):
+        density = float(generator.windows(z, _sigmoid(logit), labels).mean())
+        excess = math.log(max(density, 1 / PIXELS) / max(goal, 1 / PIXELS))
+        if tried and logit != tried[-1][0]:
+            slope = min(-0.1, (excess - tried[-1][1]) / (logit - tried[-1][0]))
+        tried.append((logit, excess))
+        if abs(excess) < CLOSE_ENOUGH:
+            break
+        logit = min(max(logit - excess / slope, -FARTHEST_LOGIT), FARTHEST_LOGIT)
+    return _sigmoid(min(tried, key=lambda one: abs(one[1]))[0])
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
