@@ -44,8 +44,8 @@ def measured(system: System, run_id: str, step: int) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("model", "stems"),
     [
-        (("vae", "default"), ("latent-scatter", "loss", "note-frequency")),
-        (("gan", "default"), ("accuracy", "loss", "note-frequency")),
+        (("vae", "default"), ("honesty", "latent-scatter", "loss", "music", "note-frequency")),
+        (("gan", "default"), ("accuracy", "honesty", "loss", "music", "note-frequency")),
     ],
 )
 def test_an_evaluation_compares_the_checkpoint_with_the_dataset(

@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from pianola.codec.window import Bytes
+from pianola.evaluation.canvas import NothingToPlot
 from pianola.evaluation.metrics import compare_counts, count
 from pianola.evaluation.pictures import grid_png
-from pianola.evaluation.plots import (
-    NothingToPlot,
-    accuracy_curves,
-    latent_scatter,
-    loss_curves,
-    note_frequency_plot,
-)
+from pianola.evaluation.plots import accuracy_curves, latent_scatter, loss_curves, note_frequency_plot
+from pianola.evaluation.report_plots import honesty_plot, music_plot
 from pianola.models.base import Generator, Learner
 from pianola.models.conditions import Labels, in_proportion
 from pianola.models.registry import NotAGenerator, create_learner, load_generator
@@ -89,6 +85,8 @@ def run_evaluation(
                 subject.points, {"one density": of_data.constant_nats, "density by pitch": of_data.pitch_nats}, media
             ),
             "accuracy": lambda media: accuracy_curves(subject.points, media),
+            "music": lambda media: music_plot([("generated", report)], media),
+            "honesty": lambda media: honesty_plot([("generated", report)], media),
             **_latent_plot(store, subject),
         },
         orders,

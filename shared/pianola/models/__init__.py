@@ -1,1 +1,3 @@
-"""Model families behind one small interface. `presets` needs no torch; `registry` makes learners and generators."""
+"""Model families behind one small interface, `base`. `families` and `presets` need no torch; `registry` makes learners
+and generators.
+"""
