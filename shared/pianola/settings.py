@@ -141,3 +141,4 @@ class TrainerSettings(WorkerSettings):
     poll_seconds: float = Field(default=1, gt=0)
     torch_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    processes: int = Field(default=1, ge=1, description="that train a run together: as many as the machine has GPUs")

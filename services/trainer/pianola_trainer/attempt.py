@@ -16,13 +16,19 @@ def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path,
     """Train the run to its end. See process.Work."""
     # torch takes seconds to import: the supervisor is listened to before.
     from pianola_trainer.assignment import read_assignment
+    from pianola_trainer.ranks import gathered, own_rank
     from pianola_trainer.training import Training
 
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
         assignment = read_assignment(run_id, attempt, records, store, workspace)
         set_up_training("cuda" if assignment.run.queue == TRAIN_GPU else settings.device)
-        Training(assignment, orders).run()
+        with gathered(settings.processes, workspace):
+            training = Training(assignment, orders, settings.processes)
+            if own_rank() == 0:
+                training.run()
+            else:
+                training.follow()
     finally:
         records.dispose()
 

@@ -19,6 +19,17 @@ class NoWindows(CannotTrain):
         self.windows, self.held_out = windows, held_out
 
 
+class BatchTooSmall(CannotTrain):
+    """There is nothing to do for some of an attempt's processes."""
+
+    def __init__(self, batch: int, processes: int) -> None:
+        super().__init__(
+            f"a batch has {batch} windows, fewer than the {processes} processes that train on this worker "
+            "(PIANOLA_PROCESSES): raise batch, add files to the dataset, or use a worker with fewer"
+        )
+        self.batch, self.processes = batch, processes
+
+
 class OneSided(CannotTrain):
     """The dataset has a hold-out of its own, and one side of it has no window."""
 

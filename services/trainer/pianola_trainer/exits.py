@@ -15,3 +15,5 @@ class Exit(IntEnum):
     """It no longer holds what it worked on, and wrote nothing more."""
     ORPHANED = 13
     """Its supervisor is gone."""
+    RANK_LOST = 14
+    """Another process of the attempt ended: a crash like any other."""

@@ -12,6 +12,8 @@ Order = Literal["cancel", "pause", "release"]
 """cancel: stop, keep nothing more. pause, release: keep a checkpoint, then stop."""
 
 ORDERS: Final[tuple[str, ...]] = get_args(Order)
+RANK: Final = "PIANOLA_RANK"
+"""The variable that says which process of an attempt this is; without it, rank 0."""
 
 
 class Asked(Exception):
@@ -24,10 +26,10 @@ class Asked(Exception):
 
 class Orders:
     """The orders that came in. Reads `stream` in a daemon thread; the end of the stream means the supervisor died,
-    and ends this process at once, its workspace removed.
+    and ends this process at once, its workspace, if it has one of its own, removed.
     """
 
-    def __init__(self, stream: IO[str], workspace: Path) -> None:
+    def __init__(self, stream: IO[str], workspace: Path | None) -> None:
         self._stream, self._workspace = stream, workspace
         self._order: Order | None = None
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
@@ -44,5 +46,6 @@ class Orders:
             if word in ORDERS and self._order != "cancel":
                 self._order = cast(Order, word)
         # Nobody renews the lease any more: another worker may hold the run already.
-        shutil.rmtree(self._workspace, ignore_errors=True)
+        if self._workspace is not None:
+            shutil.rmtree(self._workspace, ignore_errors=True)
         os._exit(Exit.ORPHANED)

@@ -13,7 +13,7 @@ from pianola.records.errors import StaleAttempt
 from pianola.settings import TrainerSettings
 from pianola_trainer.errors import CannotTrain
 from pianola_trainer.exits import Exit
-from pianola_trainer.orders import Asked, Orders
+from pianola_trainer.orders import RANK, Asked, Orders
 
 Work = Callable[[str, int, TrainerSettings, Path, Orders], None]
 """(id, attempt, settings, workspace, orders); raises Asked, StaleAttempt or CannotTrain to end early."""
@@ -25,10 +25,13 @@ def run_attempt(work: Work) -> int:
     """Run `work` as `python -m MODULE ID ATTEMPT WORKSPACE`, a child of the worker; returns the exit code."""
     identity, attempt, workspace = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     # First of all: a supervisor that dies while torch is imported is noticed too.
-    orders = Orders(sys.stdin, workspace)
+    rank = int(os.environ.get(RANK, "0"))
+    orders = Orders(sys.stdin, workspace if rank == 0 else None)
     settings = TrainerSettings()
     configure_logs(settings, "trainer")
     structlog.contextvars.bind_contextvars(id=identity, attempt=attempt)
+    if rank:
+        structlog.contextvars.bind_contextvars(rank=rank)
     try:
         work(identity, attempt, settings, workspace, orders)
     except Asked as asked:
@@ -63,6 +66,8 @@ def set_up_training(device: Literal["auto", "cpu", "cuda"]) -> None:
         raise CannotTrain("this run is for a GPU, but torch finds none here: submit it with device cpu")
     on_gpu = found and device != "cpu"
     if on_gpu:
+        # Processes of one attempt have a GPU each.
+        torch.cuda.set_device(int(os.environ.get(RANK, "0")) % torch.cuda.device_count())
         torch.set_default_device("cuda")
     _log.info("device", name=torch.cuda.get_device_name() if on_gpu else "cpu")
     limit_threads()

@@ -52,11 +52,16 @@ class Setup:
         """What an earlier attempt chose; None where there is none, or where it cannot be had here."""
         if recorded is None:
             return None
-        setup = cls(**{name: recorded[name] for name in cls.__dataclass_fields__})
+        setup = cls.of_json(recorded)
         here = (device_name(), processes)
         if (setup.device, setup.processes) != here or setup.threads > permitted_threads():
             return None
         return setup
+
+    @classmethod
+    def of_json(cls, recorded: Json) -> Self:
+        """What `to_json` gave."""
+        return cls(**{name: recorded[name] for name in cls.__dataclass_fields__})
 
     def to_json(self) -> Json:
         """As it is recorded; with torch's version and the process's variables, on which it depends too."""

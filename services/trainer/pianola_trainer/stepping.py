@@ -22,9 +22,11 @@ class Steps:
         self._setup = setup
 
     def take(self, progress: float) -> dict[str, float]:
-        """The next step, at `progress` 0..1 of the run; what it measured."""
-        step = self._learner.steps_taken
-        windows, labels = labelled(self._windows, self._batches.at(step))
+        """The next step, at `progress` 0..1 of the run; what it measured on the whole batch."""
+        step, fleet = self._learner.steps_taken, self._learner.fleet
+        rows = self._batches.at(step)
+        windows, labels = labelled(self._windows, rows if fleet.size == 1 else rows[fleet.share])
         torch.manual_seed(step_seed(self._seed, step))
-        with multiplying_in(self._setup.precision, self._learner):
-            return self._learner.step(windows, progress, labels)
+        with multiplying_in(self._setup.precision, self._learner), fleet.noise():
+            values = self._learner.step(windows, progress, labels)
+        return fleet.means(values)

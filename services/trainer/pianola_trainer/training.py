@@ -1,14 +1,17 @@
 """The training loop of one attempt: from the newest checkpoint, or the beginning, to the run's end or an order."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from struct import Struct
+from typing import Any, Final, NoReturn
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from pianola.models.base import Learner
+from pianola.models.fleet import Fleet
 from pianola.models.presets import FAMILIES
 from pianola.models.registry import create_learner
 from pianola.records import leases, runs
@@ -18,12 +21,13 @@ from pianola_trainer.assignment import Assignment
 from pianola_trainer.batches import Batches, Split, split_of_run
 from pianola_trainer.checkpoints import Checkpoints, File, Place
 from pianola_trainer.course import Course
-from pianola_trainer.errors import NothingHeldOut, NoWindows, OneSided
+from pianola_trainer.errors import BatchTooSmall, NothingHeldOut, NoWindows, OneSided
 from pianola_trainer.means import Means
 from pianola_trainer.orders import Asked, Order, Orders
 from pianola_trainer.patience import is_away, patiently
 from pianola_trainer.points import Point, check_finite, check_weights
 from pianola_trainer.probing import probe
+from pianola_trainer.ranks import own_rank, spread
 from pianola_trainer.setup import Setup
 from pianola_trainer.stepping import Steps
 from pianola_trainer.stopping import check_sound, is_exhausted
@@ -32,6 +36,7 @@ from pianola_trainer.windows import read_windows
 REPORT_SECONDS: Final = 1.0
 POINT_SHARE: Final = 4.0
 """Points that are a time apart wait for so many times what the last one took: they take a fifth of the time at most."""
+_FRACTION: Final = Struct("d")
 SAMPLES: Final = 1000
 """Windows of the evaluation that follows a run."""
 
@@ -41,7 +46,8 @@ _log = structlog.get_logger("training")
 class Training:
     """One attempt's training. Asked, StaleAttempt and CannotTrain end it early."""
 
-    def __init__(self, assignment: Assignment, orders: Orders) -> None:
+    def __init__(self, assignment: Assignment, orders: Orders, processes: int = 1) -> None:
+        """processes: of this attempt, on which all of them come here; see ranks.py."""
         self._assignment, self._orders = assignment, orders
         run, options = assignment.run, assignment.options
         self._windows = read_windows(assignment.store, assignment.dataset).conditioned(options.condition)
@@ -49,6 +55,9 @@ class Training:
         if options.patience is not None and not len(sides.held_out):
             raise NothingHeldOut(options.patience)
         self._batches = Batches(sides.training, options.batch, run.seed)
+        if self._batches.size < processes:
+            raise BatchTooSmall(self._batches.size, processes)
+        self._fleet = Fleet(own_rank(), processes, self._batches.size)
         self._course = Course.of(options, self._batches)
         self._point = Point(self._windows, sides, run.seed, orders)
         self._density = self._windows.density(sides.training)
@@ -81,13 +90,21 @@ class Training:
         return sides
 
     def _set_up(self) -> Setup:
-        """How the run computes: as an earlier attempt did, else as the options say or as is fastest here."""
+        """How the run computes, on all processes as rank 0 chooses."""
+        if self._fleet.rank == 0:
+            setup = self._choose_setup()
+            self._fleet.tell(json.dumps(setup.to_json()).encode())
+            return setup
+        return Setup.of_json(json.loads(self._fleet.tell()))
+
+    def _choose_setup(self) -> Setup:
+        """As an earlier attempt did, else as the options say or as is fastest here."""
         run, options = self._assignment.run, self._assignment.options
-        setup = Setup.of_record(run.setup)
+        setup = Setup.of_record(run.setup, self._fleet.size)
         if setup is not None:
             _log.info("set_up", kept=setup.name)
             return setup
-        setup = Setup.of_options(options)
+        setup = Setup.of_options(options, self._fleet.size)
         if options.precision == "auto":
             setup = probe(setup, lambda way: self._new_steps(self._new_learner(way), way), self._batches.size)
         patiently(partial(self._record, setup))
@@ -118,6 +135,7 @@ class Training:
     def run(self) -> None:
         """Train to the end: the final checkpoint is committed and the run has succeeded."""
         ended = self._resume()
+        spread(self._learner, self._fleet)
         # An attempt may have died between the point that tells and telling.
         self._check_sound()
         if not ended:
@@ -127,6 +145,13 @@ class Training:
                 self._let_go(asked)
                 raise
         patiently(self._succeed)
+
+    def follow(self) -> NoReturn:
+        """Where this is not rank 0: take every step that rank 0 takes, until it ends this process."""
+        spread(self._learner, self._fleet)
+        while True:
+            fraction = _FRACTION.unpack(self._fleet.tell())[0]
+            self._steps.take(fraction)
 
     def _resume(self) -> bool:
         """Go on from the newest checkpoint; True when that is the run's last."""
@@ -164,7 +189,9 @@ class Training:
     def _learn(self) -> dict[str, float]:
         """One step; what it measured."""
         began = time.perf_counter()
-        values = self._steps.take(self._fraction())
+        fraction = self._fraction()
+        self._fleet.tell(_FRACTION.pack(fraction))
+        values = self._steps.take(fraction)
         seconds = time.perf_counter() - began
         self._elapsed += seconds
         check_finite(values, self._learner)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pianola.models.conditions import Batch, Condition, Labels
+    from pianola.models.fleet import Fleet
     from pianola.models.networks import Trainee
 
 Facts = dict[str, Any]
@@ -128,17 +129,24 @@ class Generator(ABC):
 
 
 class Learner(ABC, Generic[Options]):
-    """One run's networks, loss and optimizers. Draws only from torch's generator, which the caller seeds per step."""
+    """One run's networks, loss and optimizers. Draws only from torch's generator, which the caller seeds per step.
+
+    It may be one of several that take a share of each batch: losses are means over windows, and what is no linear
+    function of such a mean takes it from `fleet.mean`.
+    """
 
     def __init__(self, preset: Preset, options: Options, seed: int, density: float, conditions: int = 0) -> None:
         """density: the share of lit pixels in the training windows. conditions: values of a label field that the
         networks are told; 0 where they are told none.
         """
+        from pianola.models.fleet import Fleet
+
         self.preset = preset
         self.options = options
         self.seed = seed
         self.density = density
         self.conditions = conditions
+        self.fleet = Fleet()
         self.steps_taken = 0
         self.threshold = 0.5
 
@@ -146,6 +154,12 @@ class Learner(ABC, Generic[Options]):
     @abstractmethod
     def trainees(self) -> tuple[Trainee[Any], ...]:
         """The networks that learn."""
+
+    def join(self, fleet: Fleet) -> None:
+        """Learn together with others from here on; each is to have the same weights now."""
+        self.fleet = fleet
+        for trainee in self.trainees:
+            trainee.fleet = fleet
 
     @abstractmethod
     def step(self, batch: Tensor, progress: float, labels: Tensor | None = None) -> dict[str, float]:

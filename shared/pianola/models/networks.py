@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pianola.models.base import PIXELS, Floats, Generator, Windows, noise_of
 from pianola.models.conditions import Labels
 from pianola.models.family import RunOptions
+from pianola.models.fleet import Fleet
 
 # When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
 MOST_TRIES = 4
@@ -48,6 +49,7 @@ class Trainee(Generic[Net]):
         self.network = network
         self.average = copy.deepcopy(network) if averaged and options.weight_average else network
         self.average.requires_grad_(self.average is network)
+        self.fleet = Fleet()
         self._options = options
         self._optimizer = torch.optim.AdamW(
             network.parameters(),
@@ -61,6 +63,7 @@ class Trainee(Generic[Net]):
         """One optimizer step down the gradient of `loss`."""
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self.fleet.average_gradients(self.network.parameters())
         if self._options.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._options.clip)
         for group in self._optimizer.param_groups:

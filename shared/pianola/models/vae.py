@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -298,6 +298,8 @@ class VaeLearner(Learner[VaeOptions]):
         windows, semitones = transpose(batch, self.options.transpose_down, self.options.transpose_up)
         noise = torch.randn(len(batch), network.latent)
         losses = network.losses(windows, semitones, noise, labels)
+        # Free bits are for the mean over the whole batch.
+        losses = replace(losses, kl=self.fleet.mean(losses.kl))
         warmup = self.options.kl_warmup_steps
         kl_weight = self.options.kl_weight * (min(1.0, self.steps_taken / warmup) if warmup else 1.0)
         loss = losses.total(self.options, kl_weight, self.options.free_bits)
