@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pianola.codec.roll import Note
 from pianola.codec.writer import MidiOptions, write_midi
-from pianola_sampler import negotiation, sound
+from pianola_sampler import negotiation, notation, sound
+from pianola_sampler.admission import Deadline, DeadlinePassed
 from pianola_sampler.notation import write_musicxml
 from pianola_sampler.sound import render_wav
 from pianola_sampler.svg import roll_svg
@@ -42,7 +43,7 @@ def test_every_form_of_a_sample_is_the_same_notes(client: FlaskClient) -> None:
         assert reading.of_png(form("png", window), LOWEST_PITCH) == notes
         assert reading.of_svg(form("svg", window), LOWEST_PITCH) == [notes] == [both[window]]
         if sound.AVAILABLE:
-            assert form("wav", window) == render_wav(midi)
+            assert form("wav", window) == render_wav(midi, Deadline(60))
 
 
 def test_json_tells_notes_in_beats_and_seconds_too(client: FlaskClient) -> None:
@@ -56,7 +57,7 @@ def test_json_tells_notes_in_beats_and_seconds_too(client: FlaskClient) -> None:
 @needs_synthesizer
 def test_a_note_sounds_at_its_pitch_and_in_its_time() -> None:
     # A4 from the second beat to the third, at 120 a minute: 0.5 s to 1 s.
-    data = render_wav(write_midi([Note(69, 12, 12)], MidiOptions(program=73)))
+    data = render_wav(write_midi([Note(69, 12, 12)], MidiOptions(program=73)), Deadline(60))
     with wave.open(io.BytesIO(data)) as file:
         rate, channels = file.getframerate(), file.getnchannels()
         frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, channels)
@@ -69,12 +70,24 @@ def test_a_note_sounds_at_its_pitch_and_in_its_time() -> None:
     sounding = frames[int(0.6 * rate) : int(0.9 * rate), 0]
     spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding))))
     assert np.argmax(spectrum) * rate / len(sounding) == pytest.approx(440, abs=5)
-    assert render_wav(write_midi([Note(69, 12, 12)], MidiOptions(program=73))) == data
+    assert render_wav(write_midi([Note(69, 12, 12)], MidiOptions(program=73)), Deadline(60)) == data
+
+
+@needs_synthesizer
+def test_a_sound_that_takes_too_long_is_given_up() -> None:
+    midi = write_midi([Note(69, 12, 12)], MidiOptions())
+    with pytest.raises(DeadlinePassed):
+        render_wav(midi, Deadline(0.001))
+    with sound._one, pytest.raises(DeadlinePassed):
+        render_wav(midi, Deadline(0.01))
+    with notation._one, pytest.raises(DeadlinePassed):
+        write_musicxml([], MidiOptions(), Deadline(0.01))
+    assert render_wav(midi, Deadline(60)).startswith(b"RIFF")
 
 
 @needs_synthesizer
 def test_silence_is_silence() -> None:
-    with wave.open(io.BytesIO(render_wav(write_midi([], MidiOptions())))) as file:
+    with wave.open(io.BytesIO(render_wav(write_midi([], MidiOptions()), Deadline(60)))) as file:
         assert file.getnframes() == pytest.approx(2 * file.getframerate(), rel=0.05)
         assert not any(file.readframes(file.getnframes()))
 
@@ -124,7 +137,7 @@ def test_scores_hold_every_note_in_any_metre(
     notes: list[Note], tempo: float, numerator: int, denominator: int, program: int
 ) -> None:
     options = MidiOptions(tempo, numerator, denominator, program, "A title")
-    data = write_musicxml(notes, options)
+    data = write_musicxml(notes, options, Deadline(60))
     assert reading.of_musicxml(data) == sorted((note.pitch, note.start, note.length) for note in notes)
     root = ET.fromstring(data)
     assert (root.findtext(".//beats"), root.findtext(".//beat-type")) == (str(numerator), str(denominator))
@@ -137,8 +150,8 @@ def test_scores_hold_every_note_in_any_metre(
 
 def test_the_same_notes_make_the_same_score() -> None:
     notes = [Note(60, 0, 5), Note(64, 3, 20), Note(40, 3, 20)]
-    first = write_musicxml(notes, MidiOptions())
-    assert write_musicxml(notes, MidiOptions()) == first
+    first = write_musicxml(notes, MidiOptions(), Deadline(60))
+    assert write_musicxml(notes, MidiOptions(), Deadline(60)) == first
     assert b"<encoding" not in first, "no date"
 
 

@@ -18,7 +18,7 @@ class TooManyRequests(RuntimeError):
     retry_after: ClassVar = 1
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"{most} samples are being drawn or wait for it, which is all that may: ask again in a second")
+        super().__init__(f"{most} samples are being made or wait for it, which is all that may: ask again in a second")
 
 
 class Stopping(RuntimeError):
@@ -32,7 +32,7 @@ class DeadlinePassed(TimeoutError):
     """A sample that was not drawn in time."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the sample was not drawn within {seconds:g} s: ask for fewer windows, or again in a while")
+        super().__init__(f"the sample was not ready within {seconds:g} s: ask for fewer windows, or again in a while")
 
 
 class Deadline:
@@ -42,14 +42,32 @@ class Deadline:
         self._seconds = seconds
         self._at = time.monotonic() + seconds
 
+    def left(self) -> float:
+        """Seconds until then, at least 0."""
+        return max(0.0, self._at - time.monotonic())
+
+    def passed(self) -> DeadlinePassed:
+        """What to raise then."""
+        return DeadlinePassed(self._seconds)
+
     def wait(self, future: Future[Result]) -> Result:
         """What `future` gives. Raises DeadlinePassed, after which nothing has to be done for it that has not begun."""
         try:
-            return future.result(max(0.0, self._at - time.monotonic()))
+            return future.result(self.left())
         except TimeoutError:
             if future.done():
                 raise  # its own, not the wait's
-            raise DeadlinePassed(self._seconds) from None
+            raise self.passed() from None
+
+    @contextmanager
+    def holding(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold `lock`. Raises DeadlinePassed where it is not free in time."""
+        if not lock.acquire(timeout=self.left()):
+            raise self.passed()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 class Admission:

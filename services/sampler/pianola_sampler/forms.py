@@ -12,6 +12,7 @@ from pianola.codec.window import STEPS_PER_QUARTER
 from pianola.codec.writer import MidiOptions, write_midi
 from pianola.evaluation.pictures import grid_png, roll_png
 from pianola.records.tables import Sample as Row
+from pianola_sampler.admission import Deadline
 from pianola_sampler.drawing import Drawn
 from pianola_sampler.negotiation import Form
 from pianola_sampler.notation import write_musicxml
@@ -49,8 +50,15 @@ def described(row: Row, drawn: Drawn) -> Sample:
     )
 
 
-def written(form: Form, row: Row, drawn: Drawn) -> bytes:
-    """The sample's bytes in any form but JSON; MIDI, WAV and MusicXML are of its first window."""
+def written(form: Form, row: Row, drawn: Drawn, deadline: Deadline) -> bytes:
+    """The sample's bytes in any form but JSON; MIDI, WAV and MusicXML are of its first window.
+
+    Raises DeadlinePassed.
+    """
+    if form == Form.WAV:
+        return render_wav(_midi(row, drawn), deadline)
+    if form == Form.MUSICXML:
+        return write_musicxml(_notes(drawn, 0), _midi_options(row, drawn, 0), deadline)
     return _WRITERS[form](row, drawn)
 
 
@@ -95,14 +103,6 @@ def _midi(row: Row, drawn: Drawn, place: int = 0) -> bytes:
     return write_midi(_notes(drawn, place), _midi_options(row, drawn, place))
 
 
-def _wav(row: Row, drawn: Drawn) -> bytes:
-    return render_wav(_midi(row, drawn))
-
-
-def _musicxml(row: Row, drawn: Drawn) -> bytes:
-    return write_musicxml(_notes(drawn, 0), _midi_options(row, drawn, 0))
-
-
 def _png(_: Row, drawn: Drawn) -> bytes:
     if len(drawn.windows) == 1:
         return roll_png(drawn.windows[0], lowest_pitch=drawn.lowest_pitch)
@@ -138,9 +138,7 @@ def _zip(row: Row, drawn: Drawn) -> bytes:
 
 _WRITERS: Final[Mapping[Form, Callable[[Row, Drawn], bytes]]] = {
     Form.MIDI: _midi,
-    Form.WAV: _wav,
     Form.PNG: _png,
     Form.SVG: _svg,
-    Form.MUSICXML: _musicxml,
     Form.ZIP: _zip,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pianola.codec.roll import Note
 from pianola.codec.window import STEPS_PER_QUARTER
 from pianola.codec.writer import MidiOptions
+from pianola_sampler.admission import Deadline
 
 if TYPE_CHECKING:
     from music21 import stream
@@ -25,11 +26,14 @@ _HEAD: Final = (
 _one = threading.Lock()
 
 
-def write_musicxml(notes: Sequence[Note], options: MidiOptions) -> bytes:
-    """A score with every note exactly as long as on the roll; across bar lines and odd lengths, notes are tied."""
+def write_musicxml(notes: Sequence[Note], options: MidiOptions, deadline: Deadline) -> bytes:
+    """A score with every note exactly as long as on the roll; across bar lines and odd lengths, notes are tied.
+
+    Raises DeadlinePassed.
+    """
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    with _one:
+    with deadline.holding(_one):
         root = ET.fromstring(GeneralObjectExporter(_score(notes, options)).parse())
     _settle(root)
     ET.indent(root)

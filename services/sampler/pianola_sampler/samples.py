@@ -14,6 +14,7 @@ from pianola.records.tables import Sample as Row
 from pianola_http.authentication import protect
 from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler import drawing
+from pianola_sampler.admission import Deadline
 from pianola_sampler.context import here
 from pianola_sampler.drawing import Drawn
 from pianola_sampler.forms import described, numbered, written
@@ -48,22 +49,9 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
     tells.
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.windows)
-    with here().records.read() as session:
-        row = _former(session)
-        if row is None:
-            recipe, checkpoint = _planned(session, name, json_data)
-        else:
-            recipe, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
-    drawn = _windows(recipe, checkpoint, range(recipe.n))
-    repeated = row is not None
-    if row is None:
-        row, repeated = _keep(recipe)
-        if row.id != recipe.id:
-            # Another request with the same key was faster, and it drew another seed.
-            with here().records.read() as session:
-                checkpoint = runs.checkpoint(session, row.checkpoint)
-            drawn = _windows(samples.recipe_of(row), checkpoint, range(row.n))
-    response = _answer(row, drawn, form)
+    with here().admission.admitted() as deadline:
+        row, drawn, repeated = _drawn(name, json_data, deadline)
+        response = _answer(row, drawn, form, deadline)
     response.status_code = 201
     response.headers["Location"] = f"/v1/samples/{row.id}"
     if repeated:
@@ -87,7 +75,8 @@ def show(sample: str, query_data: SampleQuery) -> Response:
         raise NoSuchWindow(window, row.n)
     indices = range(row.n) if window is None else range(window, window + 1)
     form = choose(request.accept_mimetypes, query_data.format, len(indices))
-    return _answer(row, _windows(samples.recipe_of(row), checkpoint, indices), form)
+    with here().admission.admitted() as deadline:
+        return _answer(row, _windows(samples.recipe_of(row), checkpoint, indices, deadline), form, deadline)
 
 
 @blueprint.delete("/samples/<sample>")
@@ -100,6 +89,29 @@ def forget(sample: str) -> tuple[str, int]:
     with here().records.write() as session:
         samples.delete(session, sample)
     return "", 204
+
+
+def _drawn(name: str, wanted: NewSample, deadline: Deadline) -> tuple[Row, Drawn, bool]:
+    """A sample, recorded once it is drawn; whether this request's Idempotency-Key had made it before.
+
+    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
+    """
+    with here().records.read() as session:
+        row = _former(session)
+        if row is None:
+            recipe, checkpoint = _planned(session, name, wanted)
+        else:
+            recipe, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+    drawn = _windows(recipe, checkpoint, range(recipe.n), deadline)
+    if row is not None:
+        return row, drawn, True
+    row, repeated = _keep(recipe)
+    if row.id != recipe.id:
+        # Another request with the same key was faster, and it drew another seed.
+        with here().records.read() as session:
+            checkpoint = runs.checkpoint(session, row.checkpoint)
+        drawn = _windows(samples.recipe_of(row), checkpoint, range(row.n), deadline)
+    return row, drawn, repeated
 
 
 def _former(session: Session) -> Row | None:
@@ -139,24 +151,23 @@ def _keep(recipe: Recipe) -> tuple[Row, bool]:
     return row, False
 
 
-def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range) -> Drawn:
-    """From memory, or drawn: then who asks is one of a bounded number."""
+def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range, deadline: Deadline) -> Drawn:
+    """From memory, or drawn."""
     context = here()
     drawn = context.cache.get(recipe.id, indices)
     if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
         drawn = whole.part(indices)
     if drawn is None:
-        with context.admission.admitted() as deadline:
-            drawn = drawing.draw(context, recipe, checkpoint, indices, deadline)
+        drawn = drawing.draw(context, recipe, checkpoint, indices, deadline)
         context.cache.put(recipe.id, drawn)
     return drawn
 
 
-def _answer(row: Row, drawn: Drawn, form: Form) -> Response:
+def _answer(row: Row, drawn: Drawn, form: Form, deadline: Deadline) -> Response:
     if form == Form.JSON:
         response = jsonify(described(row, drawn).model_dump(mode="json"))
     else:
-        response = Response(written(form, row, drawn), mimetype=MEDIA_TYPES[form])
+        response = Response(written(form, row, drawn, deadline), mimetype=MEDIA_TYPES[form])
         part = f"-{numbered(drawn.indices[0])}" if len(drawn.indices) < row.n else ""
         placed = "inline" if form in _SHOWN else "attachment"
         response.headers["Content-Disposition"] = f'{placed}; filename="{row.id}{part}.{_ENDINGS[form]}"'

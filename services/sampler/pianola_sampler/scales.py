@@ -13,7 +13,8 @@ from pianola.codec.roll import Note, decode_notes
 from pianola.codec.window import SIDE
 from pianola_sampler.decoder import Rolls
 
-_WRITTEN: Final = re.compile(r"([A-G])([#b]?) (major|minor)")
+PATTERN: Final = "([A-G])([#b]?) (major|minor)"
+"""How a key is written."""
 _CLASSES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS: Final = {"": 0, "#": 1, "b": -1}
 # Of the major and of the natural minor scale.
@@ -37,7 +38,7 @@ class Key:
     @classmethod
     def of(cls, words: str) -> Key:
         """The key that `words` name. Raises NotAKey."""
-        found = _WRITTEN.fullmatch(words)
+        found = re.fullmatch(PATTERN, words)
         if found is None:
             raise NotAKey(words)
         return cls(found[1] + found[2], found[3])

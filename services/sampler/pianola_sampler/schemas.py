@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pianola.codec.window import STEPS_PER_QUARTER
 from pianola_sampler.negotiation import Form
-from pianola_sampler.scales import Key
+from pianola_sampler.scales import PATTERN, Key
 
 LARGEST_SEED: Final = 2**53 - 1
 """The largest whole number that every JSON reader keeps."""
@@ -34,7 +34,9 @@ class NewSample(BaseModel):
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
     )
     key: str | None = Field(
-        None, max_length=20, description="snap every note to this key's scale, such as C major or F# minor"
+        None,
+        description="snap every note to this key's scale, such as C major or F# minor",
+        json_schema_extra={"pattern": f"^{PATTERN}$"},
     )
     tempo: float = Field(120, ge=20, le=300, description="quarter notes a minute in MIDI, WAV and MusicXML")
     numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI and MusicXML")
