@@ -87,6 +87,11 @@ class RunProgress(_Bar):
             self.move(self._fraction, progress_text(event.data.get("state"), data))
         elif event.kind == "evaluated":
             self.say(f"  step {event.data.get('step')}: {values_text(event.data.get('values'))}")
+        elif event.kind == "set_up":
+            # Its module takes long to import, and who has an event has it already.
+            from pianola_cli.client.resources import Setup
+
+            self.say(f"  {Setup.model_validate(event.data)}")
         elif event.kind == "succeeded":
             self.move(1.0, "done")
             self.say("  succeeded")

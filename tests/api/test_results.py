@@ -58,6 +58,19 @@ def test_the_best_checkpoint_is_told_and_plays_where_it_is_kept(either_api: Api,
     assert api.post("/v1/models", 201, json={"name": "abc", "run": run["id"]})["step"] == plays
 
 
+def test_a_run_tells_how_it_computes(api: Api) -> None:
+    api.built()
+    run = api.post("/v1/runs", json={"dataset": "chorales", "family": "vae"})
+    assert run["setup"] is None
+    told = {"device": "cpu", "precision": "bfloat16", "channels_last": True, "threads": 1, "processes": 1}
+    told |= {"torch": "2.13.0", "windows_per_second": {"bfloat16, channels last, 1 thread": 173.5}}
+    api.claim(run["id"])
+    with api.context.records.write() as session:
+        leases.set_up(session, run["id"], 1, told | {"variables": {"OMP_WAIT_POLICY": "PASSIVE"}})
+    assert api.get(f"/v1/runs/{run['id']}")["setup"] == told
+    assert [event["kind"] for event in api.get(f"/v1/runs/{run['id']}/events")["items"]][-1] == "set_up"
+
+
 def test_of_a_run_without_held_out_losses_none_is_best(trained: tuple[Api, dict[str, Any]]) -> None:
     api, run = trained
     assert run["best_step"] is None

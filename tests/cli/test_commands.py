@@ -115,6 +115,21 @@ def test_a_run_without_a_best_checkpoint_says_nothing_of_one() -> None:
     assert (result.exit_code, "best" in result.stdout) == (0, False), result.output
 
 
+@pytest.mark.parametrize(
+    ("processes", "speeds", "words"),
+    [
+        (1, {"a": 2.0}, "computes in bfloat16 with 1 thread on cpu, which was measured to be fastest"),
+        (2, {}, "computes in bfloat16 with 2 processes with 1 thread each on cpu"),
+    ],
+)
+def test_a_run_tells_how_it_computes(processes: int, speeds: dict[str, float], words: str) -> None:
+    setup = {"device": "cpu", "precision": "bfloat16", "threads": 1, "processes": processes}
+    run = RUN | {"setup": setup | {"windows_per_second": speeds}}
+    with scripted(as_json(run), as_json({"items": [], "next_cursor": None})) as server:
+        result = pianola("runs", "run_1", server=server)
+    assert words in result.stdout.splitlines(), result.output
+
+
 def test_the_key_may_come_from_the_environment() -> None:
     with scripted(as_json({"items": [], "next_cursor": None})) as server:
         CliRunner().invoke(main, ["models"], env={"PIANOLA_URL": server.url, "PIANOLA_KEY": "pk_1"})

@@ -206,6 +206,25 @@ class Progress(Resource):
     eta_seconds: float | None = None
 
 
+class Setup(Resource):
+    """How a run's attempts compute. windows_per_second: what was measured of each candidate before one was chosen."""
+
+    device: str
+    precision: str
+    channels_last: bool = True
+    threads: int = 1
+    processes: int = 1
+    torch: str | None = None
+    windows_per_second: dict[str, float] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """In words."""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        together = f"{self.processes} processes with {threads} each" if self.processes > 1 else threads
+        measured = ", which was measured to be fastest" if self.windows_per_second else ""
+        return f"computes in {self.precision} with {together} on {self.device}{measured}"
+
+
 class Run(Resource):
     """One training run."""
 
@@ -224,6 +243,7 @@ class Run(Resource):
     step: int | None = None
     epoch: int | None = None
     best_step: int | None = None
+    setup: Setup | None = None
     progress: Progress | None = None
     error: str | None = None
     created_at: datetime | None = None

@@ -97,6 +97,8 @@ def runs(client: Client, run_id: str | None, state: str | None, dataset: str | N
         echo_json({**run.model_dump(mode="json"), "metrics": metrics})
         return
     click.echo(f"{run.id} is {run.state}: {run.family} {run.preset} on {run.dataset_name}, seed {run.seed}")
+    if run.setup is not None:
+        click.echo(str(run.setup))
     if run.error:
         click.echo(run.error)
     if run.best_step is not None:

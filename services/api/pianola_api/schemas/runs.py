@@ -62,6 +62,22 @@ class Progress(Resource):
     eta_seconds: float | None = None
 
 
+class Setup(Resource):
+    """How a run's attempts compute, chosen by the first; weights depend on all of it, bit for bit.
+
+    device: cpu, or the GPU's name. threads: of each of the `processes`. windows_per_second: what was measured of each
+    candidate where options.precision is auto; empty where it is not.
+    """
+
+    device: str
+    precision: Literal["float32", "bfloat16"]
+    channels_last: bool
+    threads: int
+    processes: int
+    torch: str
+    windows_per_second: dict[str, float]
+
+
 class Run(Resource):
     """One training job."""
 
@@ -83,6 +99,7 @@ class Run(Resource):
     best_step: int | None = Field(
         description="step of the checkpoint with the lowest held-out loss so far; null where nothing says which is best"
     )
+    setup: Setup | None = Field(description="null before its first attempt begins to train")
     progress: Progress | None
     error: str | None
     created_at: datetime
@@ -99,8 +116,13 @@ class Run(Resource):
             "device": _DEVICES[row.queue],
             "from_checkpoint": None if source is None else Source.of(source),
             "progress": progress_of(row),
+            "setup": _setup_of(row),
         }
         return cls(**derived, **{name: getattr(row, name) for name in cls.model_fields.keys() - derived.keys()})
+
+
+def _setup_of(row: Row) -> Setup | None:
+    return None if row.setup is None else Setup(**{name: row.setup[name] for name in Setup.model_fields})
 
 
 def progress_of(row: Row) -> Progress | None:

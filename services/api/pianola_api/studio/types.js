@@ -131,11 +131,18 @@
  * @property {number} step
  * @property {number} epoch
  * @property {number|null} best_step  with the lowest held-out loss
+ * @property {RunSetup|null} setup
  * @property {Progress|null} progress
  * @property {string|null} error
  * @property {string} created_at
  * @property {string|null} started_at
  * @property {string|null} finished_at
+ *
+ * @typedef {object} RunSetup
+ * @property {string} device
+ * @property {string} precision
+ * @property {number} threads
+ * @property {number} processes
  *
  * @typedef {object} MetricPoint
  * @property {number} step

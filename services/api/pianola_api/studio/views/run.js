@@ -29,6 +29,7 @@ const ACTION_WORDS = /** @type {Record<string, string>} */ ({ cancel: "Cancel", 
 const MOVES = new Set([
   "created",
   "started",
+  "set_up",
   "evaluated",
   "cancelling",
   "pausing",
@@ -173,6 +174,7 @@ class RunPage {
       ["Model", run.model],
       ["Seed", h("code", null, run.seed)],
       ["Device", run.device],
+      ["Computes in", run.setup && `${run.setup.precision}, ${plural(run.setup.threads, "thread")}`],
       ["Created", time(run.created_at)],
       ["Took", took && duration(took / 1000)],
     ]);
