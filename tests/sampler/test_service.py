@@ -17,6 +17,7 @@ import servers
 from flask.testing import FlaskClient
 
 from pianola_http import health
+from pianola_sampler import sound
 from pianola_sampler.admission import Deadline
 from pianola_sampler.decoder import Batching, Decoder
 from pianola_sampler.generators import Generators, Source
@@ -24,6 +25,7 @@ from pianola_sampler.measures import Measures
 from pianola_sampler.negotiation import MEDIA_TYPES
 
 from .playing import Stage, context_of, generator
+from .reading import of_midi, of_musicxml
 
 
 def test_generators_used_last_stay_in_memory(first: bytes, second: bytes) -> None:
@@ -154,6 +156,10 @@ def test_the_server_plays_and_is_warm_when_it_is_ready(stage: Stage, first: byte
         assert "pianola_sampler_generator_loads 1.0" in client.get("/metrics").text
         answer = client.post(PATH, json={"seed": 8}, headers={"Accept": "audio/midi"})
         assert (answer.status_code, answer.content) == (201, expected)
+        sample = answer.headers["Pianola-Sample"]
+        assert of_musicxml(client.get(f"/v1/samples/{sample}?format=musicxml").content) == of_midi(expected)
+        if sound.AVAILABLE:
+            assert client.get(f"/v1/samples/{sample}?format=wav").content == sound.render_wav(expected, Deadline(60))
         said = client.get("/metrics").text
         assert 'pianola_sampler_decode_seconds_count{model="waltz"} 2.0' in said, "the first was to warm up"
         assert "pianola_sampler_batch_windows_sum 2.0" in said
