@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pianola.memory import memory_bytes
+
 
 class Settings(BaseSettings):
     """What every service needs: where records, objects and messages are.
@@ -132,7 +134,8 @@ class TrainerSettings(WorkerSettings):
 
     A lease of 60 s outlives five missed heartbeats of 10 s: a worker that stalls for a garbage collection or a short
     database restart keeps its run, one that died gives it up within a minute. `poll_seconds` is how soon a
-    cancel or pause is seen.
+    cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are read from the store as they are
+    trained on.
     """
 
     queues: str = "train,train.gpu,evaluate"
@@ -142,3 +145,4 @@ class TrainerSettings(WorkerSettings):
     torch_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     processes: int = Field(default=1, ge=1, description="that train a run together: as many as the machine has GPUs")
+    windows_bytes: int = Field(default_factory=lambda: memory_bytes() // 4, ge=0)

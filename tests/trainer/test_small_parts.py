@@ -1,4 +1,4 @@
-"""Course, means, patience and spool."""
+"""Course, means, memory, patience and spool."""
 
 import fcntl
 import os
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from pianola.memory import memory_bytes
 from pianola.models.presets import resolve
 from pianola.objects import StoreUnavailable
 from pianola.spool import Spool
@@ -18,6 +19,31 @@ from pianola_trainer.batches import Batches
 from pianola_trainer.course import Course
 from pianola_trainer.means import Means
 from pianola_trainer.patience import patiently
+
+
+@pytest.mark.parametrize(
+    ("own", "limits", "expected"),
+    [
+        ("0::/", {}, None),
+        ("0::/", {"memory.max": "max"}, None),
+        ("0::/", {"memory.max": "4096"}, 4096),
+        ("0::/a/b", {"memory.max": "8192", "a/memory.max": "4096", "a/b/memory.max": "max"}, 4096),
+        ("0::/elsewhere", {"memory.max": "4096"}, 4096),
+        ("5:cpu:/x\n4:memory:/x", {"memory/x/memory.limit_in_bytes": "4096"}, 4096),
+        ("4:memory:/", {"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ("", {}, None),
+    ],
+)
+def test_memory_is_the_machines_or_what_a_control_group_leaves(
+    tmp_path: Path, own: str, limits: dict[str, str], expected: int | None
+) -> None:
+    for name, limit in limits.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(limit + "\n")
+    (tmp_path / "own").write_text(own)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert memory_bytes(tmp_path, tmp_path / "own") == (machine if expected is None else expected)
+    assert memory_bytes(tmp_path / "none", tmp_path / "none") == machine
 
 
 def test_epochs_are_counted_in_steps() -> None:

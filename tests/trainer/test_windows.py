@@ -21,6 +21,8 @@ from pianola_trainer.batches import split_of_dataset
 from pianola_trainer.errors import DatasetUnreadable
 from pianola_trainer.windows import PackedWindows, read_windows
 
+ENOUGH = 2**30
+
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
@@ -34,7 +36,7 @@ def row(system: System, dataset_id: str) -> Dataset:
 
 
 def read(system: System, dataset_id: str) -> PackedWindows:
-    return read_windows(system.store, row(system, dataset_id))
+    return read_windows(system.store, row(system, dataset_id), ENOUGH)
 
 
 def test_a_dataset_is_read_whole_over_several_shards(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +88,7 @@ def test_a_dataset_built_before_there_were_labels_is_read(system: System) -> Non
     dataset.digest = hashlib.sha256(data).hexdigest()
     dataset.manifest_key = manifest_key(dataset.folder, dataset.digest)
     system.store.put(dataset.manifest_key, data)
-    windows = read_windows(system.store, dataset)
+    windows = read_windows(system.store, dataset, ENOUGH)
     np.testing.assert_array_equal(windows.of(np.arange(5)), unpack(packed))
     assert (windows.file.tolist(), windows.lowest_pitch, windows.held_out) == (file.tolist(), 1, None)
 
@@ -104,7 +106,7 @@ def test_a_damaged_object_is_said_in_words(system: System, what: str) -> None:
     }
     system.damage(keys[what])
     with pytest.raises(DatasetUnreadable, match="build it again"):
-        read_windows(system.store, dataset)
+        read_windows(system.store, dataset, ENOUGH)
 
 
 def test_reading_takes_the_windows_and_one_shard(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +114,7 @@ def test_reading_takes_the_windows_and_one_shard(system: System, monkeypatch: py
     noise = np.random.default_rng(0).integers(0, 2, (910, 96, 96), np.uint8)
     dataset = row(system, making.built(system, [PlannedFile(noise)] * 24, held_out=0.2))
     tracemalloc.start()
-    windows = read_windows(system.store, dataset)
+    windows = read_windows(system.store, dataset, ENOUGH)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(windows) == 24 * 910

@@ -18,6 +18,7 @@ class Assignment:
     """An attempt at a run: rows as they were at its start, records and store to write to, a folder for files.
 
     source: the checkpoint whose weights it begins with; None where it begins with its seed's.
+    windows_bytes: what the dataset's windows may take in memory.
     """
 
     run: Run
@@ -28,14 +29,17 @@ class Assignment:
     records: Records
     store: ObjectStore
     workspace: Path
+    windows_bytes: int
 
 
-def read_assignment(run_id: str, attempt: int, records: Records, store: ObjectStore, workspace: Path) -> Assignment:
+def read_assignment(
+    run_id: str, attempt: int, records: Records, store: ObjectStore, workspace: Path, windows_bytes: int
+) -> Assignment:
     """Raises StaleAttempt, and CannotTrain where the run's options are not those of this version."""
     run, dataset, source = patiently(lambda: _rows(records, run_id))
     if run.attempt != attempt:
         raise StaleAttempt(run_id, attempt)
-    return Assignment(run, dataset, source, read_options(run), attempt, records, store, workspace)
+    return Assignment(run, dataset, source, read_options(run), attempt, records, store, workspace, windows_bytes)
 
 
 def read_options(run: Run) -> RunOptions:

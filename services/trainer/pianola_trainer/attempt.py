@@ -21,7 +21,9 @@ def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path,
 
     records, store = open_records(settings.database_url), patiently(lambda: open_store(settings))
     try:
-        assignment = read_assignment(run_id, attempt, records, store, workspace)
+        # Every process of the attempt has its own.
+        windows_bytes = settings.windows_bytes // settings.processes
+        assignment = read_assignment(run_id, attempt, records, store, workspace, windows_bytes)
         set_up_training("cuda" if assignment.run.queue == TRAIN_GPU else settings.device)
         with gathered(settings.processes, workspace):
             training = Training(assignment, orders, settings.processes)

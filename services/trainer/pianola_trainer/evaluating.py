@@ -61,8 +61,9 @@ def run_evaluation(
     """Evaluate, and keep report and plots. Raises Asked, StaleAttempt, CannotTrain."""
     subject = patiently(lambda: _read(records, evaluation_id, attempt))
     options = read_options(subject.run)
-    windows = read_windows(store, subject.dataset).conditioned(options.condition)
+    windows = read_windows(store, subject.dataset, most_bytes=0).conditioned(options.condition)
     sides = split_of_run(windows.file, windows.held_out, options.held_out, subject.run.seed)
+    windows, sides = windows.excerpt(sides)
     generator = _generator(store, subject.checkpoint)
     labels = None if windows.told is None else _shuffled(windows.told, subject.evaluation)
     generated = _play(generator, subject.evaluation, labels, orders)

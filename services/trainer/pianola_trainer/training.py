@@ -50,17 +50,20 @@ class Training:
         """processes: of this attempt, on which all of them come here; see ranks.py."""
         self._assignment, self._orders = assignment, orders
         run, options = assignment.run, assignment.options
-        self._windows = read_windows(assignment.store, assignment.dataset).conditioned(options.condition)
+        self._windows = read_windows(assignment.store, assignment.dataset, assignment.windows_bytes).conditioned(
+            options.condition
+        )
         sides = self._sides()
         if options.patience is not None and not len(sides.held_out):
             raise NothingHeldOut(options.patience)
-        self._batches = Batches(sides.training, options.batch, run.seed)
+        self._batches = Batches(sides.training, options.batch, run.seed, self._windows.ends)
         if self._batches.size < processes:
             raise BatchTooSmall(self._batches.size, processes)
         self._fleet = Fleet(own_rank(), processes, self._batches.size)
         self._course = Course.of(options, self._batches)
-        self._point = Point(self._windows, sides, run.seed, orders)
-        self._density = self._windows.density(sides.training)
+        measured, sides_measured = self._windows.excerpt(sides)
+        self._point = Point(measured, sides_measured, run.seed, orders)
+        self._density = measured.density(sides_measured.training)
         setup = self._set_up()
         self._checkpoints = Checkpoints(assignment, self._windows, sides, setup)
         self._learner = self._new_learner(setup)
@@ -106,6 +109,7 @@ class Training:
             return setup
         setup = Setup.of_options(options, self._fleet.size)
         if options.precision == "auto":
+            self._windows.prepare(self._batches, 0, self._orders.check)
             setup = probe(setup, lambda way: self._new_steps(self._new_learner(way), way), self._batches.size)
         patiently(partial(self._record, setup))
         return setup
@@ -151,6 +155,7 @@ class Training:
         spread(self._learner, self._fleet)
         while True:
             fraction = _FRACTION.unpack(self._fleet.tell())[0]
+            self._windows.prepare(self._batches, self._step, self._orders.check)
             self._steps.take(fraction)
 
     def _resume(self) -> bool:
@@ -188,6 +193,8 @@ class Training:
 
     def _learn(self) -> dict[str, float]:
         """One step; what it measured."""
+        # Waiting for the store is no time spent on steps.
+        self._windows.prepare(self._batches, self._step, self._orders.check)
         began = time.perf_counter()
         fraction = self._fraction()
         self._fleet.tell(_FRACTION.pack(fraction))

@@ -1,24 +1,26 @@
-"""A built dataset in memory: its windows, 8 steps a byte, 1,152 bytes a window."""
+"""A built dataset's windows, 8 steps a byte, 1,152 bytes a window: in memory where they fit, else as they are due."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pianola.codec.window import SIDE, Bytes, Integers, Mask
 from pianola.codec.windows import PACKED, unpack
-from pianola.dataset.manifest import BadManifest, Manifest, kept_mask, read_manifest
-from pianola.dataset.shards import BadShard, Shard, ShardEntry, read_shard
+from pianola.dataset.shards import Origins
 from pianola.models.conditions import Condition, Labels
-from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
-from pianola.objects.layout import dataset_key, sidecar_key
+from pianola.objects import ObjectStore
 from pianola.records.tables import Dataset
-from pianola_trainer.errors import DatasetUnreadable, NoCondition
-from pianola_trainer.patience import patiently
+from pianola_trainer.batches import MIXED, Batches, Split, excerpt
+from pianola_trainer.errors import NoCondition
+from pianola_trainer.reading import Shards
+from pianola_trainer.streaming import StreamedWindows
 
 _BLOCK = 256
+_READERS = 8
+"""Threads that read the heads of shards: what each waits for is the store."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class PackedWindows:
     packed: uint8 [n, 96, 12]. file: int32 [n], the position of the window's file. labels: int16 [n, k], for each of the
     k fields of `vocabulary` in order the place of the value among the field's values, -1 for none. held_out: bool [n],
     the dataset's own hold-out; None where each run has its own. condition, told: the label field that a model is told,
-    and what it is told of each window, int64 [n]; None for a model without conditions.
+    and what it is told of each window, int64 [n]; None for a model without conditions. ends: int64 [s], where each
+    shard's windows end; None: they are no shards'. rows: int64 [n], the windows' places in the dataset, ascending; None
+    where they are the whole of it.
     """
 
-    packed: Bytes
+    packed: Bytes | StreamedWindows
     file: NDArray[np.int32]
     lowest_pitch: int
     labels: NDArray[np.int16]
@@ -39,6 +43,8 @@ class PackedWindows:
     held_out: Mask | None
     condition: Condition | None = None
     told: Labels | None = None
+    ends: Integers | None = None
+    rows: Integers | None = None
 
     def conditioned(self, field: str | None) -> "PackedWindows":
         """The same windows for a model that is told this field. Raises NoCondition."""
@@ -62,9 +68,39 @@ class PackedWindows:
         """Windows [len(rows), 96, 96] of 0 and 1."""
         return unpack(self.packed[rows])
 
+    def prepare(self, batches: Batches, step: int, check: Callable[[], None]) -> None:
+        """Wait until the windows of step `step` are in memory. See StreamedWindows.prepare."""
+        if isinstance(self.packed, StreamedWindows):
+            self.packed.prepare(batches, step, check)
+
+    def excerpt(self, sides: Split) -> tuple["PackedWindows", Split]:
+        """The windows by which the dataset and the two sides of it are measured, in memory: all, or some of many.
+
+        Which ones is told by the shards alone, not by what memory holds. Raises DatasetUnreadable, StoreUnavailable.
+        """
+        chosen = excerpt(sides, self.ends)
+        if chosen is None:
+            return self, sides
+        rows, sides = chosen
+        of_rows = replace(
+            self,
+            packed=self.packed[rows],
+            file=self.file[rows],
+            labels=self.labels[rows],
+            held_out=None if self.held_out is None else self.held_out[rows],
+            told=None if self.told is None else self.told[rows],
+            ends=None,
+            rows=rows,
+        )
+        return of_rows, sides
+
+    def places(self, rows: Integers) -> Integers:
+        """Where in the dataset these windows are."""
+        return rows if self.rows is None else self.rows[rows]
+
     def blocks(self) -> Iterator[Bytes]:
         """All windows, some hundred at a time."""
-        return (unpack(self.packed[start : start + _BLOCK]) for start in range(0, len(self), _BLOCK))
+        return (self.of(np.arange(start, min(start + _BLOCK, len(self)))) for start in range(0, len(self), _BLOCK))
 
     def density(self, rows: Integers) -> float:
         """The share of lit pixels in these windows."""
@@ -74,56 +110,44 @@ class PackedWindows:
         return lit / (len(rows) * SIDE * SIDE)
 
 
-def read_windows(store: ObjectStore, dataset: Dataset) -> PackedWindows:
+def read_windows(store: ObjectStore, dataset: Dataset, most_bytes: int) -> PackedWindows:
     """The windows of a built dataset, every object checked against its digest. Raises DatasetUnreadable.
 
-    Beside the windows one shard is in memory.
+    They are in memory where they take at most `most_bytes` or are of at most MIXED shards, and beside them one shard
+    while they are read. Of a larger set only the heads of the shards are read here; see StreamedWindows.
     """
-    assert dataset.digest is not None and dataset.manifest_key is not None  # a run's dataset is built
-    try:
-        manifest = read_manifest(_fetch(store, dataset.manifest_key, dataset.digest))
-        return _read(store, dataset.folder, manifest)
-    except (ObjectMissing, ObjectCorrupt, BadManifest, BadShard) as error:
-        raise DatasetUnreadable(dataset.name, error) from error
+    shards = Shards(store, dataset)
+    if shards.windows_bytes > most_bytes and len(shards) > MIXED:
+        with ThreadPoolExecutor(_READERS) as readers:
+            origins = _collect(shards, readers.map(shards.origins, range(len(shards))))
+        return _with_origins(StreamedWindows(shards, origins, most_bytes), shards, origins)
+    packed = np.empty((shards.manifest.windows, SIDE, PACKED), np.uint8)
+
+    def read() -> Iterator[Origins]:
+        for number in range(len(shards)):
+            shard = shards.read(number)
+            packed[shards.start_of(number) : int(shards.ends[number])] = shard.windows
+            yield Origins(shard.file, shard.held_out, shard.labels)
+
+    origins = _collect(shards, read())
+    return _with_origins(packed, shards, origins)
 
 
-def _read(store: ObjectStore, folder: str, manifest: Manifest) -> PackedWindows:
-    windows, fields = manifest.windows, len(manifest.labels)
-    packed = np.empty((windows, SIDE, PACKED), np.uint8)
-    file, labels = np.empty(windows, np.int32), np.empty((windows, fields), np.int16)
-    held_out = np.empty(windows, np.bool_)
-    filled = 0
-    for shard in _kept_shards(store, folder, manifest):
-        end = filled + len(shard)
-        if end > windows or shard.labels.shape[1] != fields:
-            raise BadManifest(f"its shards have more than the {windows} windows or {fields} labels of its manifest")
-        packed[filled:end], file[filled:end] = shard.windows, shard.file
-        labels[filled:end], held_out[filled:end] = shard.labels, shard.held_out
-        filled = end
-    if filled != windows or np.count_nonzero(held_out) != manifest.held_out:
-        raise BadManifest(f"its shards do not have the {windows} windows, {manifest.held_out} of them held out")
-    own = held_out if manifest.options.held_out else None
-    return PackedWindows(packed, file, manifest.options.codec.lowest_pitch, labels, manifest.labels, own)
+def _collect(shards: Shards, parts: Iterable[Origins]) -> Origins:
+    """The origins of all windows. Raises DatasetUnreadable where they are not those that the manifest counts."""
+    windows, fields = shards.manifest.windows, len(shards.manifest.labels)
+    file, held_out = np.empty(windows, np.int32), np.empty(windows, np.bool_)
+    labels = np.empty((windows, fields), np.int16)
+    for number, part in enumerate(parts):
+        rows = slice(shards.start_of(number), int(shards.ends[number]))
+        file[rows], held_out[rows], labels[rows] = part.file, part.held_out, part.labels
+    if np.count_nonzero(held_out) != shards.manifest.held_out:
+        raise shards.refuse(f"its shards do not have the {shards.manifest.held_out} windows held out of its manifest")
+    return Origins(file, held_out, labels)
 
 
-def _kept_shards(store: ObjectStore, folder: str, manifest: Manifest) -> Iterator[Shard]:
-    """The shards without the windows that the dataset leaves out."""
-    kept = None
-    if manifest.kept is not None:
-        kept = kept_mask(_fetch(store, sidecar_key(folder, manifest.kept), manifest.kept), manifest.stored)
-    start = 0
-    for entry in manifest.shards:
-        shard = _shard(store, folder, entry)
-        yield shard if kept is None else shard.rows(kept[start : start + len(shard)])
-        start += len(shard)
-
-
-def _shard(store: ObjectStore, folder: str, entry: ShardEntry) -> Shard:
-    shard = read_shard(_fetch(store, dataset_key(folder, entry.key), entry.sha256))
-    if len(shard) != entry.windows:
-        raise BadShard(f"shard {entry.sha256} has {len(shard)} windows, its manifest says {entry.windows}")
-    return shard
-
-
-def _fetch(store: ObjectStore, key: str, sha256: str) -> bytes:
-    return patiently(partial(verified, store, key, sha256))
+def _with_origins(packed: Bytes | StreamedWindows, shards: Shards, origins: Origins) -> PackedWindows:
+    manifest = shards.manifest
+    own = origins.held_out if manifest.options.held_out else None
+    lowest_pitch = manifest.options.codec.lowest_pitch
+    return PackedWindows(packed, origins.file, lowest_pitch, origins.labels, manifest.labels, own, ends=shards.ends)

@@ -144,6 +144,10 @@ class Origins:
     def __len__(self) -> int:
         return len(self.file)
 
+    def rows(self, index: slice | Integers | Mask) -> "Origins":
+        """These rows alone."""
+        return Origins(self.file[index], self.held_out[index], self.labels[index])
+
 
 def origins_bytes(windows: int, labels: int) -> int:
     """So many bytes at the head of a shard hold its origins, for so many windows and label fields."""
