@@ -1,10 +1,12 @@
 """Single modules of the studio in a real browser."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from pianola.dataset.options import dataset_options
 
@@ -402,3 +404,44 @@ def test_a_builds_pace_is_told_and_nothing_moves_while_it_grows(run: Any) -> Non
         "Time left": "about 2 min",
     }
     assert looks[0][2] == looks[1][2] == looks[2][2]
+
+
+def test_a_run_is_drawn_beside_the_others_that_are_chosen(run: Any, browser_page: Page) -> None:
+    dot = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    )
+    one = {"family": "vae", "preset": "default", "dataset_id": "ds_1", "created_at": "2026-01-01T00:00:00Z"}
+    asked: list[str] = []
+
+    def compared(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query)["runs"][0])
+        kinds = ("comparison_music", "comparison_new")
+        files = [(kind, media) for kind in kinds for media in ("image/png", "image/svg+xml")]
+        plots = [{"name": f"{kind}.{media[6:9]}", "kind": kind, "media_type": media} for kind, media in files]
+        route.fulfill(json={"runs": [], "plots": [plot | {"url": "/dot.png"} for plot in plots]})
+
+    runs = [{**one, "id": f"run_{number}"} for number in range(1, 4)]
+    browser_page.route("**/v1/runs?*", lambda route: route.fulfill(json={"items": runs, "next_cursor": None}))
+    browser_page.route("**/v1/comparisons?*", compared)
+    browser_page.route("**/dot.png", lambda route: route.fulfill(body=dot, content_type="image/png"))
+    run(
+        """
+        const { ComparisonPart } = await load("views/run_comparison.js");
+        const part = new ComparisonPart(given, new AbortController().signal);
+        document.body.append(part.element);
+        await part.load();
+        """,
+        runs[0],
+    )
+    boxes = browser_page.get_by_role("checkbox")
+    expect(boxes).to_have_count(2)  # not the run itself
+    boxes.nth(1).check()
+    expect(browser_page.get_by_role("figure")).to_have_count(2)
+    expect(browser_page.get_by_role("img", name="Shared with the data")).to_be_visible()
+    expect(browser_page.get_by_role("button", name="Download as SVG: Comparison new")).to_be_visible()
+    boxes.nth(0).check()
+    boxes.nth(1).uncheck()
+    expect(browser_page.get_by_role("figure")).to_have_count(2)
+    boxes.nth(0).uncheck()
+    expect(browser_page.get_by_role("figure")).to_have_count(0)
+    assert asked == ["run_1,run_3", "run_1,run_3,run_2", "run_1,run_2"]
