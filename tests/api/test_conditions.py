@@ -86,6 +86,22 @@ def test_a_run_begins_from_a_model_a_run_or_a_checkpoint(either_api: Api) -> Non
     assert api.get("/v1/runs?limit=1")["items"][0]["from_checkpoint"] == expected
 
 
+def test_what_is_not_said_is_as_of_what_a_run_begins_from(api: Api) -> None:
+    built(api)
+    trained(api, model="composers", family="gan")
+    run = api.post("/v1/runs", json={"dataset": "set", "from_checkpoint": "composers", "options": {"batch": 8}})
+    assert (run["family"], run["preset"]) == ("gan", "default")
+    assert (run["options"]["condition"], run["options"]["batch"]) == ("composer", 8)
+    response = api.client.post(
+        "/v1/runs", json={"dataset": "set", "from_checkpoint": "composers", "options": {"condition": None}}
+    )
+    assert [error["field"] for error in response.json["errors"]] == ["condition"]
+    response = api.client.post("/v1/runs", json={"dataset": "set"})
+    assert response.json["errors"] == [
+        {"field": "family", "message": "give a family (vae, gan) or something to begin from"}
+    ]
+
+
 def test_of_a_run_that_keeps_the_best_that_one_is_meant(api: Api) -> None:
     source = api.trained(steps=(10, 20, 30), held_out=(3.0, 1.0, 2.0))
     run = api.post("/v1/runs", json={"dataset": "chorales", "family": "vae", "from_checkpoint": source["id"]})

@@ -79,7 +79,6 @@ def test_options_are_read_as_json_where_they_are_json() -> None:
     assert body(server) == {
         "dataset": "small",
         "family": "gan",
-        "preset": "default",
         "options": {"loss": "hinge", "learning_rate": 5e-4, "ema": None, "epochs": 3},
         "seed": 5,
         "model": "mine",
@@ -288,3 +287,35 @@ def test_tables_are_aligned_and_never_cut() -> None:
         f"{'a' * 90}        7",
         f"b{' ' * 89}        -",
     ]
+
+
+def test_a_run_goes_on_from_a_model_and_is_told_a_label() -> None:
+    source = {"run_id": "run_0", "step": 40, "digest": "d"}
+    with scripted(as_json(RUN | {"from_checkpoint": source}, 201)) as server:
+        result = pianola("train", "small", "--from", "vienna", "--condition", "composer", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server) == {"dataset": "small", "options": {"condition": "composer"}, "from_checkpoint": "vienna"}
+    with scripted(as_json(RUN | {"from_checkpoint": source}), as_json({"items": []})) as server:
+        assert "began with the weights of run_0 at step 40" in pianola("runs", "run_1", server=server).stdout
+
+
+def test_without_anything_to_go_on_from_a_vae_is_trained() -> None:
+    with scripted(as_json(RUN, 201)) as server:
+        assert pianola("train", "small", server=server).exit_code == 0
+    assert body(server) == {"dataset": "small", "family": "vae"}
+
+
+def test_a_label_is_asked_for(tmp_path: Path) -> None:
+    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
+        result = pianola("sample", "m", "-o", str(tmp_path / "a.mid"), "--label", "Bach", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server) == {"n": 1, "label": "Bach"}
+
+
+def test_models_show_the_labels_they_can_be_asked_for() -> None:
+    values = [f"composer {number}" for number in range(12)]
+    told = {"name": "a", "condition": {"field": "composer", "values": values}}
+    with scripted(as_json({"items": [told, {"name": "b", "condition": None}]})) as server:
+        said = pianola("models", server=server).stdout
+    assert "composer: composer 0, composer 1" in said
+    assert "composer 7 and 4 more" in said

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from pianola.models.base import Generator
 from pianola.models.registry import load_generator
 from pianola_sampler.admission import Admission, Deadline, DeadlinePassed, Stopping, TooManyRequests
-from pianola_sampler.decoder import Batching, Decoder, Positions, Rolls, Task
+from pianola_sampler.decoder import Batching, Decoder, Labels, Positions, Rolls, Task
 from pianola_sampler.measures import Measures
 
 from .playing import Stage, context_of, generator
@@ -31,10 +31,10 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.let = threading.Event()
 
-    def positions(self, seed: int, indices: Sequence[int]) -> Positions:
+    def positions(self, seed: int, indices: Sequence[int], labels: Labels | None = None) -> Positions:
         return np.array([[seed + index] for index in indices], np.float32)
 
-    def windows(self, z: Positions, threshold: float) -> Rolls:
+    def windows(self, z: Positions, threshold: float, labels: Labels | None = None) -> Rolls:
         self.batches.append(z[:, 0].tolist())
         self.begun.release()
         assert self.let.wait(20)

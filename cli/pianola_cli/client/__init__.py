@@ -13,6 +13,7 @@ from pianola_cli.client.resources import (
     Checkpoint,
     Compared,
     Comparison,
+    Condition,
     Dataset,
     DatasetFile,
     DatasetVersion,
@@ -33,6 +34,7 @@ from pianola_cli.client.resources import (
     SampleOptions,
     SampleWindow,
     SkippedFile,
+    Source,
     UploadReport,
 )
 from pianola_cli.files import NothingToRead, SameName
@@ -45,6 +47,7 @@ __all__ = [
     "Client",
     "Compared",
     "Comparison",
+    "Condition",
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
@@ -70,6 +73,7 @@ __all__ = [
     "SampleOptions",
     "SampleWindow",
     "SkippedFile",
+    "Source",
     "StillGoing",
     "UploadReport",
 ]

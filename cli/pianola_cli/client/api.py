@@ -47,15 +47,20 @@ class Client(Datasets):
     def train(
         self,
         dataset: str,
-        family: str,
-        preset: str = "default",
+        family: str | None = None,
+        preset: str | None = None,
         options: Mapping[str, Any] | None = None,
         seed: int | None = None,
         model: str | None = None,
         device: str | None = None,
         idempotency_key: str | None = None,
+        from_checkpoint: str | None = None,
     ) -> Run:
-        """Submit a run. `model` is a name that will point at the result; `device` is "cpu" (if not given) or "gpu"."""
+        """Submit a run. `model` is a name that will point at the result; `device` is "cpu" (if not given) or "gpu".
+
+        from_checkpoint: the model's name, run's id or checkpoint's digest whose weights it begins with (fine-tuning);
+        then family, preset and the option condition are its own, if not given. The preset is else "default".
+        """
         body = {
             "dataset": dataset,
             "family": family,
@@ -64,6 +69,7 @@ class Client(Datasets):
             "seed": seed,
             "model": model,
             "device": device,
+            "from_checkpoint": from_checkpoint,
         }
         return self._post(Run, "/v1/runs", body, idempotency_key)
 

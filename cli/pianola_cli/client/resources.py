@@ -206,6 +206,14 @@ class Progress(Resource):
     eta_seconds: float | None = None
 
 
+class Source(Resource):
+    """The checkpoint whose weights a run begins with; `digest` is that of the whole of it."""
+
+    run_id: str
+    step: int | None = None
+    digest: str | None = None
+
+
 class Setup(Resource):
     """How a run's attempts compute. windows_per_second: what was measured of each candidate before one was chosen."""
 
@@ -238,6 +246,7 @@ class Run(Resource):
     options: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = None
     model: str | None = None
+    from_checkpoint: Source | None = None
     device: str | None = None
     attempt: int = 0
     step: int | None = None
@@ -343,8 +352,15 @@ class Comparison(Resource):
     plots: list[Plot]
 
 
+class Condition(Resource):
+    """The label field that a model was told, and the values that it can be asked to play."""
+
+    field: str
+    values: list[str] = Field(default_factory=list)
+
+
 class Model(Resource):
-    """A name that points at a checkpoint's generating half."""
+    """A name that points at a checkpoint's generating half; `condition` is None where it was told no labels."""
 
     name: str
     run_id: str | None = None
@@ -354,6 +370,7 @@ class Model(Resource):
     dataset_id: str | None = None
     lowest_pitch: int | None = None
     step: int | None = None
+    condition: Condition | None = None
     updated_at: datetime | None = None
 
 
@@ -397,11 +414,13 @@ class SampleOptions(Resource):
     """What a sample is drawn and written with; None leaves the choice to the server.
 
     z: positions to play, one a window, instead of those of a seed. key: such as "F# minor"; notes are snapped to it.
+    label: one of the values of the model's `condition`.
     """
 
     seed: int | None = None
     z: list[list[float]] | None = None
     key: str | None = None
+    label: str | None = None
     threshold: float | None = None
     tempo: float | None = None
     numerator: int | None = None

@@ -24,8 +24,8 @@ class RunEnded(PianolaError):
 
 @click.command()
 @click.argument("dataset")
-@click.option("--family", default="vae", show_default=True, help="Family of models: vae or gan.")
-@click.option("--preset", default="default", show_default=True, help="Preset of the family: default or thesis.")
+@click.option("--family", help="Family of models: vae or gan.  [default: that of --from, or vae]")
+@click.option("--preset", help="Preset of the family: default or thesis.  [default: that of --from, or default]")
 @click.option("--seconds", type=float, help="Train for this long.")
 @click.option("--epochs", type=int, help="Train for this many passes over the dataset.")
 @click.option("--batch", type=int, help="Windows in a step.")
@@ -33,6 +33,11 @@ class RunEnded(PianolaError):
               help="Set one run option, for example learning_rate=0.0005.")  # fmt: skip
 @click.option("--seed", type=int, help="The seed of every random choice.")
 @click.option("--model", help="A name that will point at the result.")
+@click.option("--from", "source", metavar="MODEL",
+              help="Go on from the weights of a model, a run (its id) or a checkpoint (its digest).")  # fmt: skip
+@click.option(
+    "--condition", metavar="FIELD", help="A label field of the dataset that the model is told, to play by it."
+)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
               help="What to train on; the run waits for a trainer that has it.  [default: cpu]")  # fmt: skip
 @click.option("--watch", "watching", is_flag=True, help="Show the progress until the run ends.")
@@ -41,14 +46,16 @@ class RunEnded(PianolaError):
 def train(
     client: Client,
     dataset: str,
-    family: str,
-    preset: str,
+    family: str | None,
+    preset: str | None,
     seconds: float | None,
     epochs: int | None,
     batch: int | None,
     options: dict[str, object],
     seed: int | None,
     model: str | None,
+    source: str | None,
+    condition: str | None,
     device: str | None,
     watching: bool,
     as_json: bool,
@@ -56,9 +63,11 @@ def train(
     """Train a model on DATASET (a name or an id)."""
     if seconds is not None and epochs is not None:
         raise click.UsageError("give --seconds or --epochs, not both")
-    named = {"seconds": seconds, "epochs": epochs, "batch": batch}
+    named = {"seconds": seconds, "epochs": epochs, "batch": batch, "condition": condition}
     chosen = {**options, **{name: value for name, value in named.items() if value is not None}}
-    run = client.train(dataset, family, preset, chosen, seed, model, device)
+    if family is None and source is None:
+        family = "vae"
+    run = client.train(dataset, family, preset, chosen, seed, model, device, from_checkpoint=source)
     if watching:
         if not as_json:
             click.echo(f"{run.id}: {run.family} {run.preset} on {run.dataset_name}")
@@ -97,6 +106,8 @@ def runs(client: Client, run_id: str | None, state: str | None, dataset: str | N
         echo_json({**run.model_dump(mode="json"), "metrics": metrics})
         return
     click.echo(f"{run.id} is {run.state}: {run.family} {run.preset} on {run.dataset_name}, seed {run.seed}")
+    if run.from_checkpoint is not None:
+        click.echo(f"began with the weights of {run.from_checkpoint.run_id} at step {run.from_checkpoint.step}")
     if run.setup is not None:
         click.echo(str(run.setup))
     if run.error:

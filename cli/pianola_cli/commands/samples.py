@@ -12,7 +12,7 @@ import click
 from pianola_cli.common import as_json, echo_json, table, with_client
 
 if TYPE_CHECKING:
-    from pianola_cli.client import Client, Sample
+    from pianola_cli.client import Client, Model, Sample
 
 _FORMS = {
     ".mid": "midi",
@@ -23,6 +23,7 @@ _FORMS = {
     ".svg": "svg",
     ".zip": "zip",
 }
+_MOST_LABELS = 8
 _OF_ONE_WINDOW = {"midi": "MIDI", "wav": "WAV", "musicxml": "MusicXML"}
 
 
@@ -35,8 +36,8 @@ def models(client: Client, as_json: bool) -> None:
     if as_json:
         echo_json([model.model_dump(mode="json") for model in found])
         return
-    headings = ("model", "family", "preset", "step", "checkpoint", "run")
-    rows = [(m.name, m.family, m.preset, m.step, (m.checkpoint or "-")[:12], m.run_id) for m in found]
+    headings = ("model", "family", "preset", "step", "checkpoint", "run", "labels")
+    rows = [(m.name, m.family, m.preset, m.step, (m.checkpoint or "-")[:12], m.run_id, _labels(m)) for m in found]
     click.echo(table(headings, rows) if rows else "no models yet; `pianola train DATASET --model NAME` makes one")
 
 
@@ -49,6 +50,7 @@ def models(client: Client, as_json: bool) -> None:
 @click.option("--threshold", type=float, help="How sure the model must be of a note.")
 @click.option("--tempo", type=float, help="Quarter notes a minute.")
 @click.option("--program", type=click.IntRange(0, 127), help="General MIDI instrument, 0 is the piano.")
+@click.option("--label", help="What to play, for a model that was told labels: one of the values that `models` shows.")
 @click.option("--snap", help="A key that every note is snapped to: 'C major', 'F# minor' ...")
 @click.option("--png", is_flag=True, help="Also write the roll as a picture beside a .mid file.")
 @as_json
@@ -62,6 +64,7 @@ def sample(
     threshold: float | None,
     tempo: float | None,
     program: int | None,
+    label: str | None,
     snap: str | None,
     png: bool,
     as_json: bool,
@@ -70,7 +73,7 @@ def sample(
     from pianola_cli.client import SampleOptions
 
     form = _form(out, count)
-    options = SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program, key=snap)
+    options = SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program, key=snap, label=label)
     drawn = client.sample(model, count, options)
     written = save(client, drawn, out, form)
     if png and form == "midi":
@@ -100,6 +103,15 @@ def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(client.get_sample_bytes(drawn.id, form))
     return [out]
+
+
+def _labels(model: Model) -> str:
+    """What a model can be asked for: its label field and the first values."""
+    if model.condition is None:
+        return "-"
+    values = model.condition.values
+    more = f" and {len(values) - _MOST_LABELS} more" if len(values) > _MOST_LABELS else ""
+    return f"{model.condition.field}: {', '.join(values[:_MOST_LABELS])}{more}"
 
 
 def _form(out: Path, count: int) -> str:

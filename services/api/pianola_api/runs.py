@@ -19,7 +19,7 @@ from pianola_api import lists
 from pianola_api.context import here
 from pianola_api.idempotency import Done, Message, once
 from pianola_api.schemas.runs import QUEUES, NewRun, Run, RunPage, RunsQuery
-from pianola_api.submission import check_condition, check_hold_out, check_shape, check_windows, find_source
+from pianola_api.submission import check_condition, check_hold_out, check_shape, check_windows, choose, find_source
 from pianola_http.authentication import protect
 
 # Short enough to be read out and typed again.
@@ -37,23 +37,23 @@ def submit(json_data: NewRun) -> Response:
 
     The options are checked now and kept as resolved: the preset's, changed by those given.
     """
-    options = resolve(json_data.family, json_data.preset, json_data.options or {})
     seed = secrets.randbelow(_RANDOM_SEEDS) if json_data.seed is None else json_data.seed
 
     def work(session: Session) -> Done:
         dataset = datasets.get(session, json_data.dataset)
-        check_hold_out(dataset, json_data.options or {})
+        name = json_data.from_checkpoint
+        source = None if name is None else find_source(session, name)
+        choice = choose(session, json_data, source)
+        options = resolve(choice.family, choice.preset, choice.given)
+        check_hold_out(dataset, choice.given)
         check_condition(dataset, options)
-        source = None
-        if json_data.from_checkpoint is not None:
-            name, family, preset = json_data.from_checkpoint, json_data.family, json_data.preset
-            source = find_source(session, name)
-            check_shape(session, name, source, dataset, family, preset, options)
+        if name is not None and source is not None:
+            check_shape(session, name, source, dataset, choice, options)
         row = runs.submit(
             session,
             dataset,
-            family=json_data.family,
-            preset=json_data.preset,
+            family=choice.family,
+            preset=choice.preset,
             options=options.model_dump(mode="json"),
             seed=seed,
             queue=QUEUES[json_data.device],

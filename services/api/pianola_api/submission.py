@@ -1,16 +1,19 @@
 """What a run is checked for before it is queued, so that no worker finds out for its submitter."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from pianola.models.family import RunOptions
+from pianola.models.presets import FAMILIES, BadRunOptions
 from pianola.records import models, runs
 from pianola.records.best import playing
 from pianola.records.conditions import condition_of, told_values
 from pianola.records.errors import NotFound
 from pianola.records.tables import Checkpoint, Dataset, Json, Run
+from pianola_api.schemas.runs import NewRun
 
 _MOST_NAMED: Final = 10
 
@@ -80,13 +83,38 @@ def find_source(session: Session, name: str) -> Checkpoint:
     return found
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The kind of model that a run is to train; `given` are the options that differ from the preset's."""
+
+    family: str
+    preset: str
+    given: Mapping[str, object]
+
+
+def choose(session: Session, wanted: NewRun, source: Checkpoint | None) -> Choice:
+    """What is wanted; what is not said is as of `source`, where the run begins from that. Raises BadRunOptions."""
+    given = wanted.options or {}
+    if source is not None:
+        former = runs.get(session, source.run_id)
+        choice = Choice(wanted.family or former.family, wanted.preset or former.preset, given)
+        told = former.options.get("condition")
+        if told is not None and (choice.family, choice.preset) == (former.family, former.preset):
+            return replace(choice, given={"condition": told, **given})
+        return choice
+    if wanted.family is None:
+        message = f"give a family ({', '.join(FAMILIES)}) or something to begin from"
+        raise BadRunOptions([{"field": "family", "message": message}])
+    return Choice(wanted.family, wanted.preset or "default", given)
+
+
 def check_shape(
-    session: Session, name: str, source: Checkpoint, dataset: Dataset, family: str, preset: str, options: RunOptions
+    session: Session, name: str, source: Checkpoint, dataset: Dataset, choice: Choice, options: RunOptions
 ) -> None:
     """Raise OtherShape unless `source`, called `name`, is of this family and preset, and was told the same labels."""
     former = runs.get(session, source.run_id)
     differences = {}
-    for field, has, wanted in (("family", former.family, family), ("preset", former.preset, preset)):
+    for field, has, wanted in (("family", former.family, choice.family), ("preset", former.preset, choice.preset)):
         if has != wanted:
             differences[field] = f"its {field} is {has}, the run's {wanted}"
     told, to_tell = condition_of(session, source), told_values(dataset.labels, options.condition)

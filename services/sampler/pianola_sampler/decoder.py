@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Positions = npt.NDArray[np.float32]
 Rolls = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
 
 # After this long without a batch, nobody is expected to come back.
 _IDLE_SECONDS: Final = 0.1
@@ -39,16 +40,21 @@ class Batching:
 
 @dataclass(frozen=True)
 class Task:
-    """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures."""
+    """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures.
+
+    labels: int [n], what they are to be played as by a generator with conditions.
+    """
 
     generator: Generator
     model: str
     z: Positions
     threshold: float
+    labels: Labels | None = None
 
     def fits(self, other: Task) -> bool:
         """Whether one batch may hold both."""
-        return self.generator is other.generator and self.threshold == other.threshold
+        labelled = (self.labels is None) == (other.labels is None)
+        return self.generator is other.generator and self.threshold == other.threshold and labelled
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,11 @@ class Decoder:
             self._measures.waited(begun - job.since)
         first = batch[0].task
         try:
-            windows = first.generator.windows(np.concatenate([job.task.z for job in batch]), first.threshold)
+            windows = first.generator.windows(
+                np.concatenate([job.task.z for job in batch]),
+                first.threshold,
+                labels=_joined([job.task.labels for job in batch]),
+            )
         except Exception as error:  # the thread goes on; those who asked are told
             _log.error("batch_failed", model=first.model, exc_info=error)
             for job in batch:
@@ -173,6 +183,12 @@ class Decoder:
             self._ended = time.monotonic()
         for job, part in zip(batch, _parts(windows, batch), strict=True):
             job.future.set_result(part)
+
+
+def _joined(labels: list[Labels | None]) -> Labels | None:
+    """The labels of tasks that fit: all have some or none has."""
+    given = [each for each in labels if each is not None]
+    return np.concatenate(given) if given else None
 
 
 def _parts(windows: Rolls, batch: list[_Job]) -> Iterable[Rolls]:

@@ -12,15 +12,17 @@ from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola_sampler.admission import Deadline
 from pianola_sampler.context import Context
-from pianola_sampler.decoder import Positions, Rolls, Task
+from pianola_sampler.decoder import Labels, Positions, Rolls, Task
 from pianola_sampler.generators import Source
 from pianola_sampler.scales import Key, snap
 
 if TYPE_CHECKING:
     from pianola.models.base import Generator
+    from pianola.models.conditions import Condition
 
 # In measures: digests are too many to be names there.
 _BY_DIGEST: Final = "by digest"
+_MOST_NAMED: Final = 50
 
 
 class BadPosition(ValueError):
@@ -29,6 +31,21 @@ class BadPosition(ValueError):
     def __init__(self, index: int, numbers: int, latent_size: int) -> None:
         super().__init__(f"z[{index}] has {numbers} numbers, but a position of this model has {latent_size}")
         self.errors = [{"field": "z", "message": str(self)}]
+
+
+class NoSuchLabel(ValueError):
+    """A label that the model was not told."""
+
+    def __init__(self, label: str, condition: Condition | None) -> None:
+        if condition is None:
+            message = f"this model was told no labels, so it cannot play {label!r}: leave label out"
+        else:
+            values, more = ", ".join(condition.values[:_MOST_NAMED]), len(condition.values) - _MOST_NAMED
+            message = f"this model knows no {condition.field} {label!r}; it knows {values}"
+            if more > 0:
+                message += f" and {more} more, which GET /v1/models/NAME of the api lists"
+        super().__init__(message)
+        self.errors = [{"field": "label", "message": message}]
 
 
 @dataclass(frozen=True)
@@ -50,25 +67,37 @@ class Drawn:
 def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequence[int], deadline: Deadline) -> Drawn:
     """The windows `indices` of a sample.
 
-    Raises BadPosition, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+    Raises BadPosition, NoSuchLabel, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
     """
     source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
     generator = context.generators.get(source, deadline)
-    z = _positions(generator, recipe, indices)
+    labels = _labels(generator, recipe, len(indices))
+    z = _positions(generator, recipe, indices, labels)
     asked = recipe.options["threshold"]
     threshold = generator.threshold if asked is None else float(asked)
     model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
-    windows = context.decoder.decode(Task(generator, model, z, threshold), deadline)
+    windows = context.decoder.decode(Task(generator, model, z, threshold, labels), deadline)
     if key := recipe.options.get("key"):
         windows = snap(windows, generator.lowest_pitch, Key.of(key))
     context.measures.windows.inc(len(indices))
     return Drawn(generator.family, generator.lowest_pitch, threshold, indices, z, windows)
 
 
-def _positions(generator: Generator, recipe: Recipe, indices: Sequence[int]) -> Positions:
+def _labels(generator: Generator, recipe: Recipe, n: int) -> Labels | None:
+    """The number of the label asked for, n times; None where none is. Raises NoSuchLabel."""
+    label = recipe.options.get("label")
+    if label is None:
+        return None
+    condition = generator.condition
+    if condition is None or label not in condition.values:
+        raise NoSuchLabel(label, condition)
+    return np.full(n, condition.values.index(label), np.int64)
+
+
+def _positions(generator: Generator, recipe: Recipe, indices: Sequence[int], labels: Labels | None) -> Positions:
     if recipe.z is None:
         assert recipe.seed is not None  # one of the two
-        return generator.positions(recipe.seed, indices)
+        return generator.positions(recipe.seed, indices, labels)
     for index, position in enumerate(recipe.z):
         if len(position) != generator.latent_size:
             raise BadPosition(index, len(position), generator.latent_size)

@@ -44,7 +44,7 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**{"key": None} | row.options | {"threshold": drawn.threshold}),
+        options=Options(**{"label": None, "key": None} | row.options | {"threshold": drawn.threshold}),
         windows=windows,
         created_at=row.created_at,
     )

@@ -33,6 +33,11 @@ class NewSample(BaseModel):
     threshold: float | None = Field(
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
     )
+    label: str | None = Field(
+        None,
+        max_length=200,
+        description="a value of the label field that the model was told; else it plays as for music that has none",
+    )
     key: str | None = Field(
         None,
         description="snap every note to this key's scale, such as C major or F# minor",
@@ -86,6 +91,7 @@ class Options(BaseModel):
     """What a sample was drawn and is written with."""
 
     threshold: float
+    label: str | None
     key: str | None
     tempo: float
     numerator: int

@@ -26,8 +26,10 @@ class NewRun(Body):
     """A run to submit."""
 
     dataset: str = Field(max_length=200, description="id of a built dataset, its name (the newest version) or name@2")
-    family: str = Field(max_length=40, description="model family: see GET /v1/families")
-    preset: str = Field("default", max_length=40)
+    family: str | None = Field(
+        None, max_length=40, description="model family: see GET /v1/families; may be left out with from_checkpoint"
+    )
+    preset: str | None = Field(None, max_length=40, description="default, or that of from_checkpoint, if not given")
     options: dict[str, Any] | None = Field(None, description="run options that differ from the preset's")
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="chosen at random when not given")
     model: Name | None = Field(None, description="name of a model that will point at the result")
@@ -35,7 +37,7 @@ class NewRun(Body):
         None,
         max_length=200,
         description="fine-tuning: begin with the weights of a checkpoint (digest of either half), of a model (name) or "
-        "of a run (id), which is of the same family and preset and told the same labels",
+        "of a run (id); family, preset and condition are its own, if not given, and have to be the same",
     )
     device: Device = Field("cpu", description="what it is trained on; the run waits for a trainer that has one")
 
