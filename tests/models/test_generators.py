@@ -6,6 +6,7 @@ import safetensors.torch
 import torch
 
 from pianola.models.base import Generator
+from pianola.models.calibration import variety
 from pianola.models.presets import PRESETS, BadRunOptions, resolve
 from pianola.models.registry import NotAGenerator, create_learner, load_generator, save_generator
 
@@ -79,6 +80,35 @@ def test_a_way_goes_by_and_by_between_windows(make: Make, family: str, preset: s
     np.testing.assert_array_equal(way[[0, -1]], generator.windows(ends, limit))
     steps = np.abs(np.diff(way, axis=0)).sum((1, 2))
     assert steps.mean() < np.abs(way[-1] - way[0]).sum()
+
+
+def test_cooler_windows_keep_to_fewer_pitches(make: Make) -> None:
+    _, generator = make("vae", "default")
+    z = some(generator, 12)
+    varieties = [variety(generator.tempered(heat).windows(z).sum(2)) for heat in (0.1, 1.0, 4.0)]
+    assert sorted(varieties) == varieties
+    assert varieties[0] < 0.9 * varieties[2]
+    assert generator.tempered(generator.facts["temperature"]).windows(z).tolist() == generator.windows(z).tolist()
+    for heat in (0.0, -1.0, 6.0, float("nan")):
+        with pytest.raises(ValueError, match="temperature must be above 0"):
+            generator.tempered(heat)
+
+
+@pytest.mark.parametrize(("family", "preset"), [one for one in ALL if one != ("vae", "default")])
+def test_what_chance_has_no_part_in_has_no_temperature(make: Make, family: str, preset: str) -> None:
+    _, generator = make(family, preset)
+    assert generator.temperature is None
+    with pytest.raises(ValueError, match=f"a {preset} {family} has no temperature"):
+        generator.tempered(1.0)
+
+
+def test_variety_is_the_entropy_of_pitch_classes() -> None:
+    lit = np.zeros((3, 96))
+    lit[0, [3, 15, 87]] = 4  # one class in three octaves
+    lit[1, :12] = 7  # all twelve alike
+    assert variety(lit[:1]) == pytest.approx(0, abs=1e-6)
+    assert variety(lit[1:2]) == pytest.approx(np.log(12))
+    assert variety(lit) == pytest.approx(np.log(12) / 3, abs=1e-6)
 
 
 def _middle(generator: Generator, z: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """The decoder that writes notes, and the voices."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,7 @@ def test_what_is_learnt_by_heart_is_written_so() -> None:
         optimizer.step()
     assert loss.item() < 2
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5, dice_of(z.numpy()))
+        written = copy.deepcopy(network).double().eval().write(z, 0.5, 1.0, dice_of(z.numpy()))
     assert torch.equal(written.float(), music)
 
 
@@ -87,7 +88,7 @@ def test_written_windows_are_possible_ones() -> None:
     network = decoder(4)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5, dice_of(z.numpy()))
+        written = copy.deepcopy(network).double().eval().write(z, 0.5, 1.0, dice_of(z.numpy()))
         nats = network.nats(Notes.of(written.float()), z, torch.zeros(3, dtype=torch.int64))
     assert torch.isfinite(nats).all()
 
@@ -99,14 +100,14 @@ def test_writing_goes_by_the_chances_that_the_likelihood_has(monkeypatch: pytest
     columns: list[Tensor] = []
     write_column = NoteDecoder._write_column
 
-    def note_scores(self: NoteDecoder, *given: Tensor) -> None:
-        columns.append(given[4].clone())
+    def note_scores(self: NoteDecoder, *given: Any) -> None:
+        columns.append(given[5].clone())
         write_column(self, *given)
 
     monkeypatch.setattr(NoteDecoder, "_write_column", note_scores)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        notes = Notes.of(network.write(z, 0.5, dice_of(z.numpy())).double())
+        notes = Notes.of(network.write(z, 0.5, 1.0, dice_of(z.numpy())).double())
         _, _, expected = network._scores_of_empty_columns(notes, z.double(), torch.zeros(3, dtype=torch.int64))
     assert len(notes.row) > 100
     torch.testing.assert_close(torch.stack(columns, 1).flatten(0, 1), expected)

@@ -5,6 +5,7 @@ Imports torch only where one of them works, so that a family's record may stand 
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -26,6 +27,7 @@ Windows = np.ndarray[Any, np.dtype[np.uint8]]
 
 SIDE = 96
 PIXELS = SIDE * SIDE
+HOTTEST = 5.0
 
 Options = TypeVar("Options", bound=RunOptions)
 
@@ -52,6 +54,24 @@ class Generator(ABC):
     def threshold(self) -> float:
         """Where lit ends and dark begins, 0..1, as calibrated; a higher one gives fewer notes."""
         return float(self.facts["threshold"])
+
+    @property
+    def temperature(self) -> float | None:
+        """How freely it chooses among pitches, as calibrated: 1 as learnt, lower keeps to likely ones; None for a model
+        that leaves nothing but its position to chance.
+        """
+        told = self.facts.get("temperature")
+        return None if told is None else float(told)
+
+    def tempered(self, temperature: float) -> Generator:
+        """The same generator at another temperature, above 0 and at most 5. Raises ValueError."""
+        if self.temperature is None:
+            raise ValueError(f"a {self.preset} {self.family} has no temperature, only a threshold")
+        if not 0 < temperature <= HOTTEST:
+            raise ValueError(f"temperature must be above 0 and at most {HOTTEST:g}, got {temperature}")
+        other = copy.copy(self)
+        other.facts = {**self.facts, "temperature": temperature}
+        return other
 
     @property
     def condition(self) -> Condition | None:

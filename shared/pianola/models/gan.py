@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from pianola.models.augmentation import transpose
 from pianola.models.base import SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
+from pianola.models.calibration import match_density
 from pianola.models.conditions import (
     LABEL_SIZE,
     Batch,
@@ -24,7 +25,7 @@ from pianola.models.conditions import (
 )
 from pianola.models.families.gan import GanOptions
 from pianola.models.family import Preset
-from pianola.models.networks import PixelGenerator, Trainee, load_plain, match_density, on_cpu, plain, seeded_build
+from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
 from pianola.models.voices import Choir
 
 # Samples that choosing a threshold listens to.

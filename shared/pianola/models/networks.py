@@ -12,15 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pianola.models.base import PIXELS, Floats, Generator, Windows, noise_of
-from pianola.models.conditions import Labels
+from pianola.models.base import Floats, Generator, Windows, noise_of
 from pianola.models.family import RunOptions
 from pianola.models.fleet import Fleet
-
-# When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
-MOST_TRIES = 4
-CLOSE_ENOUGH = 0.02
-FARTHEST_LOGIT = 3.0
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -155,27 +149,3 @@ class PixelGenerator(Generator):
         # One by one: in a batch, a pixel's last bits would depend on the size of the batch.
         lit = [self._network(torch.from_numpy(row)[None])[0, 0] > limit for row in z]
         return torch.stack(lit).numpy().astype(np.uint8)
-
-
-def match_density(generator: Generator, z: Floats, labels: Labels | None, goal: float) -> float:
-    """The threshold at which windows at z, of these labels, are about as dense as `goal`, their share of lit pixels.
-
-    By the secant rule on the threshold's logit, always from 0.5, so that the same weights get the same threshold; a few
-    tries, the best is taken.
-    """
-    logit, slope = 0.0, -0.5
-    tried: list[tuple[float, float]] = []
-    for _ in range(MOST_TRIES):
-        density = float(generator.windows(z, _sigmoid(logit), labels).mean())
-        excess = math.log(max(density, 1 / PIXELS) / max(goal, 1 / PIXELS))
-        if tried and logit != tried[-1][0]:
-            slope = min(-0.1, (excess - tried[-1][1]) / (logit - tried[-1][0]))
-        tried.append((logit, excess))
-        if abs(excess) < CLOSE_ENOUGH:
-            break
-        logit = min(max(logit - excess / slope, -FARTHEST_LOGIT), FARTHEST_LOGIT)
-    return _sigmoid(min(tried, key=lambda one: abs(one[1]))[0])
-
-
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit))

@@ -197,12 +197,12 @@ class NoteDecoder(nn.Module):
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
 
-    def write(self, z: Tensor, threshold: float, dice: Tensor) -> Tensor:
+    def write(self, z: Tensor, threshold: float, temperature: float, dice: Tensor) -> Tensor:
         """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]), by dice [n, 96, MOST_STRUCK, 2] in 0..1.
 
         Call it on a float64 copy of the decoder, so that the last bits, which depend on how many are written at once,
         decide nothing. Stopping's odds are multiplied by the threshold's, so that 0.5 writes as learnt and a higher
-        one writes less.
+        one writes less. The temperature divides the scores of rows among themselves: it decides which, not how many.
         """
         n = len(z)
         dice = dice.transpose(0, 1)
@@ -225,7 +225,8 @@ class NoteDecoder(nn.Module):
             scores = self._row_scores(states, heard[:, :, None], z, untransposed, slice(step, step + 1))[:, 0]
             scores = scores.masked_fill(functional.pad(lit[step], (0, 1)) > 0, -torch.inf)
             scores[:, STOP] += reluctance
-            self._write_column(harmonies, dice[step], states[:, 0], heard, scores, struck[MOST_AGO + step], left)
+            spot = struck[MOST_AGO + step]
+            self._write_column(harmonies, dice[step], temperature, states[:, 0], heard, scores, spot, left)
             ever = torch.maximum(ever, struck[MOST_AGO + step])
             trace = FADES_TO * trace + struck[MOST_AGO + step]
             lit[step + 1] = left > 0
@@ -248,6 +249,7 @@ class NoteDecoder(nn.Module):
         self,
         harmonies: Tensor,
         dice: Tensor,
+        temperature: float,
         states: Tensor,
         heard: Tensor,
         scores: Tensor,
@@ -259,7 +261,7 @@ class NoteDecoder(nn.Module):
         last = torch.zeros(len(states), dtype=torch.int64)
         now = scores
         for turn in range(MOST_STRUCK):
-            row = _cast(now, dice[at, turn, 0])
+            row = _cast(_tempered(now, temperature), dice[at, turn, 0])
             going = row < STOP
             if not going.any():
                 return
@@ -294,6 +296,16 @@ def dice_between(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
     normal = angle.cos() * torch.special.ndtri(first) + angle.sin() * torch.special.ndtri(last)
     # The ends are taken as they are: there and back again, the last digits would differ.
     return torch.where(share == 0, first, torch.where(share == 1, last, torch.special.ndtr(normal)))
+
+
+def _tempered(scores: Tensor, temperature: float) -> Tensor:
+    """Scores [m, 97] at a temperature that leaves the chance of stopping, the last, as it is."""
+    if temperature == 1:
+        return scores
+    rows = scores[:, :STOP]
+    # No row may be left to strike.
+    among = (rows / temperature).log_softmax(1).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    return torch.cat([rows.logsumexp(1, keepdim=True) + among, scores[:, STOP:]], 1)
 
 
 def _cast(scores: Tensor, dice: Tensor) -> Tensor:

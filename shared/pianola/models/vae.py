@@ -16,10 +16,11 @@ from torch.nn import functional
 from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
 from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
+from pianola.models.calibration import match_density, match_temperature, variety
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Preset
-from pianola.models.networks import PixelGenerator, Trainee, load_plain, match_density, on_cpu, plain, seeded_build
+from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
 from pianola.models.note_decoder import NoteDecoder, Notes, dice_between, dice_of
 
 # Samples that choosing a threshold listens to.
@@ -246,7 +247,8 @@ class NoteGenerator(Generator):
     def _write(self, z: Floats, threshold: float, labels: Tensor | None, dice: Tensor) -> Windows:
         told = beside(torch.from_numpy(z), self._label, labels)
         parts = zip(torch.split(told, MOST_AT_ONCE), torch.split(dice, MOST_AT_ONCE), strict=True)
-        return torch.cat([self._decoder.write(part, threshold, cast) for part, cast in parts]).numpy()
+        warmth = float(self.facts["temperature"])
+        return torch.cat([self._decoder.write(part, threshold, warmth, cast) for part, cast in parts]).numpy()
 
 
 @on_cpu()
@@ -285,6 +287,7 @@ class VaeLearner(Learner[VaeOptions]):
             network.decoder.expect(density)
         self._trainee = Trainee("vae", network, options)
         self._places: Places | None = None
+        self.temperature = 1.0
 
     @property
     def trainees(self) -> tuple[Trainee[VaeNetwork], ...]:
@@ -351,7 +354,7 @@ class VaeLearner(Learner[VaeOptions]):
         if not isinstance(network, NoteNetwork):
             return
         with torch.inference_mode():
-            found = [(*network.posterior(batch, labels), batch.mean((1, 2, 3)), labels) for batch, labels in batches]
+            found = [(*network.posterior(batch, labels), batch.sum((1, 3)), labels) for batch, labels in batches]
         known = [labels for _, _, _, labels in found if labels is not None]
         places = self._places = Places(
             plain(torch.cat([mean for mean, _, _, _ in found])),
@@ -361,9 +364,20 @@ class VaeLearner(Learner[VaeOptions]):
         # Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
         rows = np.linspace(0, len(places.mean) - 1, min(AUDITION, len(places.mean))).round().astype(np.int64)
         z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
-        goal = float(plain(torch.cat([density for _, _, density, _ in found]))[rows].mean())
+        lit = plain(torch.cat([lit_by_row for _, _, lit_by_row, _ in found]))[rows].numpy()
+        labels = None if places.label is None else places.label[rows].numpy()
         player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        self.threshold = match_density(player, z, None if places.label is None else places.label[rows].numpy(), goal)
+        self.temperature = match_temperature(player, z, labels, variety(lit))
+        self.threshold = match_density(player.tempered(self.temperature), z, labels, float(lit.sum(1).mean()) / PIXELS)
+
+    def generator_facts(self) -> Facts:
+        """See Learner."""
+        facts = super().generator_facts()
+        return facts if self.preset.name == "thesis" else facts | {"temperature": self.temperature}
+
+    def facts(self) -> Facts:
+        """See Learner."""
+        return super().facts() | {"temperature": self.temperature}
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
@@ -381,4 +395,5 @@ class VaeLearner(Learner[VaeOptions]):
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """See Learner."""
         super().restore(tensors, facts)
+        self.temperature = float(facts["temperature"])
         self._places = Places.of_tensors(tensors)
