@@ -83,7 +83,7 @@ def test_only_trainer_and_sampler_have_torch() -> None:
     with_torch = {name for name in SERVICES if any(line.startswith("torch==") for line in requirements(name))}
     assert with_torch == {"trainer", "sampler"}
     with_plots = {name for name in SERVICES if any(line.startswith("matplotlib") for line in requirements(name))}
-    assert with_plots == {"trainer"}
+    assert with_plots == {"api", "trainer"}
 
 
 def test_only_services_that_listen_have_a_web_framework() -> None:
