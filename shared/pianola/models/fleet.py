@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 GROUP: Final = 8
-"""Windows that networks may compare with one another, by threes and fours in a batch: groups are not parted."""
+"""Consecutive windows of a batch that a network may compare with one another (see gan.variety): no share parts them."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from pianola.models.conditions import (
 )
 from pianola.models.families.gan import GanOptions
 from pianola.models.family import Preset
+from pianola.models.fleet import GROUP
 from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
 from pianola.models.voices import Choir
 
@@ -169,7 +170,7 @@ def variety(hidden: Tensor) -> Tensor:
 
     Shows up a generator that plays one thing (minibatch standard deviation, Karras et al., 2018).
     """
-    n, group = len(hidden), 8 if len(hidden) % 8 == 0 else len(hidden)
+    n, group = len(hidden), GROUP if len(hidden) % GROUP == 0 else len(hidden)
     groups = hidden.reshape(n // group, group, *hidden.shape[1:])
     return (groups.var(1, correction=0) + 1e-8).sqrt().mean(1, keepdim=True).repeat_interleave(group, 0)
 
