@@ -13,6 +13,8 @@ from corpus import midi_files
 from playwright.sync_api import Locator, Page, expect
 from servers import Embedded
 
+from pianola_sampler import sound
+
 BUILD_SECONDS = 60
 RUN_SECONDS = 400  # an idle machine takes a tenth: two busy cores train, evaluate and draw the page at once
 
@@ -123,6 +125,9 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
     sounding.get_by_role("button", name=re.compile("^Stop")).click()
     assert saved(page, sounding.get_by_role("button", name=re.compile("as MIDI"))).startswith(b"MThd")
     assert saved(page, sounding.get_by_role("button", name=re.compile("as a picture"))).startswith(b"\x89PNG")
+    assert saved(page, sounding.get_by_role("button", name=re.compile("as MusicXML"))).startswith(b"<?xml")
+    if sound.AVAILABLE:
+        assert saved(page, sounding.get_by_role("button", name=re.compile("as sound"))).startswith(b"RIFF")
     assert saved(page, page.get_by_role("button", name="All as zip")).startswith(b"PK")
 
     drawn = page.get_by_label("Seed").input_value()

@@ -14,6 +14,17 @@ import { button, problemBox, workButton } from "../widgets.js";
  * @property {(format: "midi"|"wav"|"musicxml"|"png", ending: string, window: number) => Promise<void>} take
  */
 
+/**
+ * What a window can be taken away as: format, ending of the file, words on the button, name for who cannot see it.
+ * @type {["midi"|"wav"|"musicxml"|"png", string, string, string][]}
+ */
+const TAKES = [
+  ["midi", "mid", "MIDI", "MIDI"],
+  ["wav", "wav", "WAV", "sound"],
+  ["musicxml", "musicxml", "Score", "MusicXML"],
+  ["png", "png", "PNG", "a picture"],
+];
+
 /** @param {SampleWindow} window */
 function describe({ notes }) {
   if (notes.length === 0) return "silent";
@@ -58,22 +69,16 @@ export class WindowCard {
         { class: "window-foot" },
         this.button,
         h("p", { class: "window-words" }, h("b", null, title), h("span", { class: "soft" }, words)),
-        workButton("MIDI", () => host.take("midi", "mid", window.index), this.trouble, {
-          class: "quiet",
-          "aria-label": `Download ${title} as MIDI`,
-        }),
-        workButton("WAV", () => host.take("wav", "wav", window.index), this.trouble, {
-          class: "quiet",
-          "aria-label": `Download ${title} as sound`,
-        }),
-        workButton("Score", () => host.take("musicxml", "musicxml", window.index), this.trouble, {
-          class: "quiet",
-          "aria-label": `Download ${title} as MusicXML`,
-        }),
-        workButton("PNG", () => host.take("png", "png", window.index), this.trouble, {
-          class: "quiet",
-          "aria-label": `Download ${title} as a picture`,
-        }),
+        h(
+          "div",
+          { class: "window-takes" },
+          TAKES.map(([format, ending, words, name]) =>
+            workButton(words, () => host.take(format, ending, window.index), this.trouble, {
+              class: "quiet",
+              "aria-label": `Download ${title} as ${name}`,
+            }),
+          ),
+        ),
       ),
       this.trouble,
     );
