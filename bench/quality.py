@@ -243,17 +243,18 @@ def main() -> None:
     )
     given.clock = "processor" if given.processor_time else "wall"
     if given.quick:
-        given.sizes, given.seeds, given.seconds, given.samples = given.sizes[:1], given.seeds[:1], 2.0, 96
+        given.sizes, given.seeds, given.seconds, given.samples = given.sizes[:1], given.seeds[:1], 1.0, 80
         given.results, given.again = scratch / "pianola-bench-quality-quick.jsonl", True
     torch.set_num_threads(given.threads)
     windows = corpora(given.data, given.sizes)
     found = {(one.size, one.model, one.seed): one for one in contests(given, windows)}
+    # What is imported by now is what is measured, whatever becomes of the files.
+    state = source()
     if not given.table:
         for contest in found.values():
-            _add(contest, given.results, given.again)
+            _add(contest, state, given.results, given.again)
     results = read_results(given.results)
     verdicts: list[bool | None] = []
-    state = source()
     for size in windows:
         cells: dict[str, dict[int, Json]] = {}
         for (of_size, model, seed), contest in found.items():
@@ -271,14 +272,14 @@ def main() -> None:
     common.report("quality", "the bars, beside thesis.py", passed / len(verdicts), 1.0)
 
 
-def _add(contest: Contest, results: Path, again: bool) -> None:
+def _add(contest: Contest, state: str, results: Path, again: bool) -> None:
     """Measure, unless it is there, and add it to the file."""
     name = f"{contest.size}, {contest.model}, seed {contest.seed}"
     if not again and newest(read_results(results), contest.key) is not None:
         print(f"{name}: is in {results}")
         return
     print(f"{name}: {contest.seconds:g} s of {contest.clock} time, {contest.threads} threads", flush=True)
-    result = {"key": contest.key, "figures": measure(contest), "source": source(), "machine": common.machine()}
+    result = {"key": contest.key, "figures": measure(contest), "source": state, "machine": common.machine()}
     results.parent.mkdir(parents=True, exist_ok=True)
     with results.open("a") as file:
         file.write(json.dumps(result) + "\n")
