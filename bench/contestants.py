@@ -20,6 +20,7 @@ from pianola.codec.window import Bytes, Integers
 from pianola.models.base import Learner
 from pianola.models.presets import FAMILIES, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
+from pianola.records.best import SLACK
 from pianola_trainer.batches import Batches, Split, evenly, step_seed
 from pianola_trainer.points import MOST_CALIBRATED, as_batch
 from pianola_trainer.probing import probe
@@ -44,6 +45,8 @@ class Contestant(ABC):
         self.windows, self.sides, self.seed = windows, sides, seed
         self.batches = Batches(sides.training, batch, seed)
         self.steps = 0
+        self.slack = 0.0
+        """Weights that are worse than the best by this share of it are kept still."""
         self._best: float | None = None
 
     @property
@@ -74,9 +77,10 @@ class Contestant(ABC):
     def look(self) -> float | None:
         """Held-out nats now; weights better than before are kept."""
         found = self._ask(evenly(self.sides.held_out, MOST_ASKED))
-        if found is not None and (self._best is None or found < self._best):
-            self._best = found
-            self._keep()
+        if found is not None:
+            self._best = found if self._best is None else min(self._best, found)
+            if found <= self._best + self.slack * abs(self._best):
+                self._keep()
         return found
 
     def _ask(self, rows: Integers) -> float | None:
@@ -103,6 +107,7 @@ class Ours(Contestant):
     ) -> None:
         self.options = resolve(family, preset, {"seconds": seconds, **overrides})
         super().__init__(windows, sides, seed, self.options.batch)
+        self.slack = SLACK if self.options.keep == "settled" else 0.0
         self._family, self._preset, self._decides = family, preset, FAMILIES[family].decides
         # The trainer's supervisor tells its child so.
         os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -149,7 +154,7 @@ class Ours(Contestant):
 
     def settle(self) -> None:
         """See Contestant."""
-        if self._kept is not None and self.options.keep == "best":
+        if self._kept is not None and self.options.keep != "last":
             self.learner.restore(*self._kept)
         torch.manual_seed(step_seed(self.seed, self.learner.steps_taken))
         self.learner.calibrate(self._batches(evenly(self.sides.training, MOST_CALIBRATED)))

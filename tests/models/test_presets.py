@@ -81,7 +81,7 @@ def test_presets_say_what_plays_and_what_ends_them() -> None:
     }
     assert said == {
         ("vae", "thesis"): ("last", None, None),
-        ("vae", "default"): ("best", None, None),
+        ("vae", "default"): ("settled", None, None),
         ("gan", "thesis"): ("last", None, 3),
         ("gan", "default"): ("last", None, 3),
     }

@@ -37,6 +37,7 @@ def claim(records: Records, run: Run, seconds: float = 60) -> None:
     ("family", "options", "step"),
     [
         ("vae", {"keep": "best"}, 20),
+        ("vae", {"keep": "settled"}, 30),
         ("vae", {"keep": "last"}, 40),
         ("vae", {}, 40),  # a run of a version that knew no best
         ("gan", {"keep": "best"}, 40),  # a family that has none
@@ -59,6 +60,17 @@ def test_model_evaluation_and_event_get_the_checkpoint_that_plays(
         assert evaluations.claim(session, evaluation.id, 60) is not None
         evaluations.succeed(session, evaluation.id, 1, {}, [])
         assert evaluations.request(session, run.id, 10, 1).checkpoint_id == wanted.id
+
+
+@pytest.mark.parametrize(("values", "step"), [((-2.5, -2.3, -2.0), 20), ((10, 12, 11, 11.01), 30), ((5, 4, 3), 30)])
+def test_what_is_settled_is_within_a_tenth_of_the_best(records: Records, values: tuple[float, ...], step: int) -> None:
+    run = queued_run(records, keep="settled")
+    claim(records, run)
+    commit(records, run, 1, {10 * place: {"validation_loss": value} for place, value in enumerate(values, 1)})
+    with records.read() as session:
+        found = playing(session, run)
+    assert found is not None
+    assert found.step == step
 
 
 def test_the_best_is_told_of_many_runs_at_once(records: Records) -> None:

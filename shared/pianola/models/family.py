@@ -40,8 +40,10 @@ class RunOptions(BaseModel):
         None, ge=1, le=10_000_000, description="steps between evaluation points; otherwise evaluate_every_seconds"
     )
     evaluate_every_seconds: float = Field(30.0, gt=0, le=86_400, description="seconds between evaluation points")
-    keep: Literal["best", "last"] = Field(
-        "last", description="the checkpoint that plays: the one with the lowest held-out loss, or the last"
+    keep: Literal["best", "settled", "last"] = Field(
+        "last",
+        description="the checkpoint that plays: the one with the lowest held-out loss, the last one within a tenth of "
+        "that (settled: likely windows are a little less likely to it, what it plays is clearer), or the last of all",
     )
     patience: int | None = Field(
         None, ge=1, le=100_000, description="evaluation points without a lower held-out loss that end the run"

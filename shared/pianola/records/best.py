@@ -1,12 +1,16 @@
 """Which of a run's checkpoints is best on held-out windows, and which of them plays."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, Subquery, and_, func, select
 from sqlalchemy.orm import Session
 
 from pianola.models.presets import FAMILIES
 from pianola.records.tables import Checkpoint, Metric, Run
+
+SLACK: Final = 0.1
+"""A value that is above the lowest by this share of it still counts as settled."""
 
 
 def best(session: Session, runs: Sequence[Run]) -> dict[str, Checkpoint]:
@@ -24,12 +28,17 @@ def best(session: Session, runs: Sequence[Run]) -> dict[str, Checkpoint]:
 
 
 def playing(session: Session, run: Run) -> Checkpoint | None:
-    """The checkpoint that plays: the best so far where the run keeps the best and has one, else the last committed.
+    """The checkpoint that plays, as the run's option `keep` says: the best, or the settled one: the last whose value is
+    within a tenth of the best's. Of a run without such, or that keeps the last, the last committed.
 
     None before the first. Of a run that has ended it is always the same.
     """
-    if run.options.get("keep") == "best" and (chosen := best(session, [run])):
+    keep = run.options.get("keep")
+    if keep == "best" and (chosen := best(session, [run])):
         return chosen[run.id]
+    decides = FAMILIES[run.family].decides
+    if keep == "settled" and decides is not None and (settled := session.scalar(_settled(decides, run.id))):
+        return settled
     # The order of their commits: what a later attempt committed continues what it found whole.
     return session.scalar(
         select(Checkpoint)
@@ -40,15 +49,33 @@ def playing(session: Session, run: Run) -> Checkpoint | None:
 
 
 def _lowest(metric: str, run_ids: Sequence[str]) -> Select[Checkpoint]:
+    measured = _measured(metric, run_ids)
+    place = func.row_number().over(partition_by=measured.c.run_id, order_by=(measured.c.value, measured.c.step))
+    ranked = select(measured.c.id, place.label("place")).subquery()
+    return select(Checkpoint).join(ranked, Checkpoint.id == ranked.c.id).where(ranked.c.place == 1)
+
+
+def _settled(metric: str, run_id: str) -> Select[Checkpoint]:
+    measured = _measured(metric, [run_id])
+    lowest = select(func.min(measured.c.value)).scalar_subquery()
+    return (
+        select(Checkpoint)
+        .join(measured, Checkpoint.id == measured.c.id)
+        .where(measured.c.value <= lowest + SLACK * func.abs(lowest))
+        .order_by(measured.c.step.desc())
+        .limit(1)
+    )
+
+
+def _measured(metric: str, run_ids: Sequence[str]) -> Subquery:
+    """Every checkpoint at a point of the series that has the metric: its id, run_id, step and value."""
     value = Metric.values[metric].as_float()
-    place = func.row_number().over(partition_by=Metric.run_id, order_by=(value, Metric.step)).label("place")
     at_once = and_(
         Checkpoint.run_id == Metric.run_id, Checkpoint.attempt == Metric.attempt, Checkpoint.step == Metric.step
     )
-    ranked = (
-        select(Checkpoint.id, place)
+    return (
+        select(Checkpoint.id, Metric.run_id, Metric.step, value.label("value"))
         .join(Metric, at_once)
         .where(Metric.run_id.in_(run_ids), Metric.superseded.is_(False), value.is_not(None))
         .subquery()
     )
-    return select(Checkpoint).join(ranked, Checkpoint.id == ranked.c.id).where(ranked.c.place == 1)

@@ -61,7 +61,7 @@ _DEFAULT = Preset(
         kl_weight=1.0,
         kl_warmup_steps=100,
         free_bits=25.0,
-        keep="best",
+        keep="settled",
         precision="auto",
     ),
 )
