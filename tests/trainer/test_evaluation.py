@@ -9,6 +9,7 @@ from sqlalchemy import update
 from trainer import making
 from trainer.making import System
 
+from pianola.dataset import shards
 from pianola.queue import create_celery
 from pianola.records import evaluations, runs
 from pianola.records.best import playing
@@ -77,6 +78,22 @@ def test_an_evaluation_compares_the_checkpoint_with_the_dataset(
         for name in done.plots:
             row = runs.artefact(session, run_id, name)
             assert system.store.get(row.key).startswith(BEGINNINGS[name.rpartition(".")[2]])
+
+
+def test_a_dataset_of_many_shards_is_compared_by_an_excerpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", 6 * 96 * 12)
+    with making.system(tmp_path) as system:
+        many = making.built_dataset(system, (6,) * 24)
+        run_id = making.submit(system, many, "vae", "thesis", epochs=1, evaluate_every_steps=1000)
+        with making.attempt(system, run_id, making.claim(system, run_id)) as process:
+            assert process.wait(240) == 0, process.last_words()
+        done = evaluate(system, run_id, tmp_path, samples=40)
+    assert done.state == "succeeded", done.error
+    assert done.report is not None
+    # Of 20 shards that are trained on 16, and the four that are held out.
+    assert done.report["data"]["windows"] == (16 + 4) * 6
+    assert done.report["copying"]["windows"] == {"generated": 40, "held_out": 4 * 6, "training": 16 * 6}
+    assert done.report["likelihood"]["windows"] == 4 * 6
 
 
 def test_a_checkpoint_that_is_not_what_it_was_fails_its_evaluation(tmp_path: Path) -> None:
