@@ -18,7 +18,7 @@ MOST_TRIES = 4
 CLOSE_ENOUGH = 0.02
 FARTHEST_LOGIT = 3.0
 # Between these a temperature is chosen, after hearing two of them.
-COOLEST, WARMEST = 0.6, 1.1
+COOLEST, WARMEST = 0.75, 1.1
 HEARD = (1.0, 0.8)
 CLASSES = 12
 
