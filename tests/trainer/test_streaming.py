@@ -3,6 +3,7 @@
 import json
 import threading
 import tracemalloc
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import servers
 from numpy.typing import NDArray
 from servers import wait_for
 from trainer import making
@@ -20,6 +22,7 @@ from pianola.dataset import shards
 from pianola.dataset.manifest import read_manifest
 from pianola.objects import LocalStore, StoreUnavailable
 from pianola.objects.layout import dataset_key
+from pianola.objects.s3 import S3Store
 from pianola.records import datasets, leases
 from pianola.records.tables import Dataset
 from pianola_trainer import reading
@@ -303,6 +306,19 @@ def test_a_set_that_is_here_by_now_is_looked_no_further_ahead_than_an_epoch(
         windows.of(batches.at(step))
         assert batches.asked <= (step // (batches.steps(1) - 1) + 2) * batches.groups + 2
     assert read() == trained
+
+
+def test_shards_come_from_an_s3_server_too(system: System, dataset: Dataset, s3: servers.S3) -> None:
+    remote = S3Store(s3.endpoint, s3.access_key, s3.secret_key, f"test-{uuid.uuid4().hex}", "us-east-1")
+    remote.create_bucket()
+    for key in system.store.keys("datasets/"):
+        remote.put(key, system.store.get(key))
+    held, streamed = read_windows(system.store, dataset, ENOUGH), read_windows(remote, dataset, 0)
+    batches = batches_of(held, 64)
+    np.testing.assert_array_equal(streamed.file, held.file)
+    for step in range(batches.steps(1)):
+        streamed.prepare(batches, step, nobody)
+        np.testing.assert_array_equal(streamed.of(batches.at(step)), held.of(batches.at(step)))
 
 
 def test_an_order_ends_a_wait(dataset: Dataset, store: FaultyStore) -> None:
