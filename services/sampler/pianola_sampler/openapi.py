@@ -9,8 +9,9 @@ DESCRIPTION: Final = """\
 Models play: a model's name, or a checkpoint's digest, gives windows of music as JSON, MIDI, sound,
 scores, pictures or a zip.
 
-Every error is a problem (RFC 9457). 429 (all the sampler can do) and 503 (it starts or stops) say in Retry-After when to
-ask again; 504 is a sample that was not ready in time. POST honours `Idempotency-Key`. Reads have an ETag and honour `If-None-Match`.\
+Every error is a problem (RFC 9457). 429 (the sampler has all it can do) and 503 (it starts or stops) say in Retry-After
+when to ask again; 504 is a sample that was not ready in time. POST honours `Idempotency-Key`. Reads have an ETag and
+honour `If-None-Match`.\
 """
 _HEADERS: Final[Document] = {
     "Pianola-Sample": {"description": "the sample's id", "schema": {"type": "string"}},
