@@ -133,6 +133,7 @@ def test_the_catalogue_is_json_with_every_preset_and_option() -> None:
             assert set(preset["defaults"]) == set(family["options"]["properties"])
             assert preset["summary"]
             assert preset["network"]
+            assert preset["exact"] == (preset["name"] == "thesis")
         assert all(option["description"] for option in family["options"]["properties"].values())
 
 

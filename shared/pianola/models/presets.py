@@ -70,6 +70,7 @@ def describe() -> dict[str, Any]:
                     {
                         "name": preset.name,
                         "summary": preset.summary,
+                        "exact": preset.exact,
                         "network": dict(preset.network),
                         "defaults": preset.options.model_dump(mode="json"),
                     }

@@ -125,6 +125,7 @@
  * @property {Record<string, unknown>} options
  * @property {number} seed
  * @property {string|null} model
+ * @property {{run_id: string, step: number, digest: string}|null} from_checkpoint  whose weights it begins with
  * @property {"cpu"|"gpu"} device
  * @property {RunState} state
  * @property {number} attempt
@@ -207,6 +208,7 @@
  * @property {string} dataset_id
  * @property {number} lowest_pitch
  * @property {number} step
+ * @property {{field: string, values: string[]}|null} condition  the labels it was told, and can be asked for
  * @property {string} updated_at
  *
  * @typedef {object} Note  Times in steps, twelve to a quarter note.
@@ -226,7 +228,7 @@
  * @property {string} family
  * @property {number} seed
  * @property {number} n
- * @property {{tempo: number}} options
+ * @property {{tempo: number, label: string|null}} options
  * @property {SampleWindow[]} windows
  *
  * @typedef {object} Place  What a view is given: where to draw, and until when.

@@ -2,7 +2,7 @@
 
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
-import { count, plural, shortDigest } from "../format.js";
+import { capital, count, plural, shortDigest, words } from "../format.js";
 import { Field, showObjections } from "../form.js";
 import { Player } from "../player.js";
 import { rangeOf } from "../roll.js";
@@ -28,6 +28,8 @@ function aboutModel(model) {
     ["Step", count(model.step)],
     ["Checkpoint", h("code", { title: model.checkpoint }, shortDigest(model.checkpoint))],
     ["Run", h("a", { href: link(["runs", model.run_id]) }, "how it learned")],
+    ["Was told", model.condition?.field],
+    ["Next", h("a", { href: link(["new", "run"], { origin: model.name }) }, "go on from it")],
     ["Since", time(model.updated_at)],
   ]);
 }
@@ -38,11 +40,13 @@ const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
 class Stage {
   /**
    * @param {string} name  model or checkpoint digest
+   * @param {Model|null} model
    * @param {URLSearchParams} query
    * @param {AbortSignal} signal
    */
-  constructor(name, query, signal) {
+  constructor(name, model, query, signal) {
     this.name = name;
+    this.condition = model?.condition ?? null;
     this.signal = signal;
     this.player = new Player();
     signal.addEventListener("abort", () => this.player.stop());
@@ -78,6 +82,17 @@ class Stage {
       }),
       { label: "Tempo" },
     );
+    const values = this.condition?.values ?? [];
+    this.label = new Field(
+      "label",
+      h(
+        "select",
+        null,
+        h("option", { value: "" }, "any"),
+        values.map((value) => h("option", { value, selected: value === query.get("label") }, value)),
+      ),
+      { label: capital(words(this.condition?.field ?? "label")) },
+    );
     this.tempoWords = h("output", { for: this.tempo.control.id });
     this.tempo.element.append(this.tempoWords);
     this.trouble = h("div");
@@ -85,7 +100,8 @@ class Stage {
     this.about = h("p", { class: "soft", id: "sample-about" });
     this.tempo.control.addEventListener("input", () => this.setTempo());
     this.tempo.control.addEventListener("change", () => this.remember());
-    this.size.control.addEventListener("change", () => void this.draw(this.sample?.seed ?? null));
+    for (const field of [this.size, this.label])
+      field.control.addEventListener("change", () => void this.draw(this.sample?.seed ?? null));
     this.setTempo();
   }
 
@@ -99,7 +115,8 @@ class Stage {
   remember() {
     if (!this.sample) return;
     const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
-    amend(link(["models", this.name], { seed: this.sample.seed, n: this.sample.n, tempo }));
+    const { seed, n, options } = this.sample;
+    amend(link(["models", this.name], { seed, n, tempo, label: options.label }));
   }
 
   /** @param {number|null} seed  null: any */
@@ -109,12 +126,17 @@ class Stage {
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      const body = { n: Number(this.size.control.value), tempo: this.player.tempo, seed: seed ?? anySeed() };
+      const body = {
+        n: Number(this.size.control.value),
+        tempo: this.player.tempo,
+        seed: seed ?? anySeed(),
+        label: this.label.control.value || null,
+      };
       this.sample = await post(at("models", this.name, "samples"), body, this.signal);
     } catch (error) {
       if (this.signal.aborted) return;
       if (this.cards.length === 0) put(this.grid);
-      showObjections(error, [this.size, this.seed, this.tempo], this.trouble);
+      showObjections(error, [this.size, this.seed, this.tempo, this.label], this.trouble);
       return;
     } finally {
       this.grid.removeAttribute("aria-busy");
@@ -140,6 +162,7 @@ class Stage {
       this.about,
       `${plural(sample.n, "window")} of seed `,
       h("code", null, sample.seed),
+      sample.options.label && `, ${this.condition?.field} ${sample.options.label}`,
       ". The same seed gives the same music.",
     );
     announce(`${plural(sample.n, "window")} drawn`);
@@ -177,9 +200,13 @@ class Stage {
     if (!this.sample) return;
     if (format !== "png" && this.sample.options.tempo !== this.player.tempo) {
       // A sample keeps its tempo for ever; the same seed and checkpoint make the same windows at another one.
-      const { seed, n, checkpoint } = this.sample;
+      const { seed, n, checkpoint, options } = this.sample;
       this.sample = /** @type {Sample} */ (
-        await post(at("models", checkpoint, "samples"), { seed, n, tempo: this.player.tempo }, this.signal)
+        await post(
+          at("models", checkpoint, "samples"),
+          { seed, n, tempo: this.player.tempo, label: options.label },
+          this.signal,
+        )
       );
     }
     const { id, seed, n } = this.sample;
@@ -202,6 +229,7 @@ class Stage {
       button("Play all", () => this.playAll(), { id: "play-all" }),
       button("Stop", () => this.stop(), { id: "stop" }),
       this.tempo.element,
+      this.condition && this.label.element,
       this.size.element,
       form,
       workButton("All as zip", () => this.take("zip", "zip"), this.trouble, { class: "quiet" }),
@@ -216,7 +244,7 @@ export async function modelView({ root, params, query, signal }) {
   let model = null;
   // A checkpoint can be heard by its digest without having a name.
   if (!DIGEST.test(name)) model = await get(at("models", name), signal);
-  const stage = new Stage(name, query, signal);
+  const stage = new Stage(name, model, query, signal);
   put(
     root,
     h("p", { class: "crumbs" }, h("a", { href: "#/models" }, "Models")),

@@ -41,6 +41,9 @@ const MOVES = new Set([
   "cancelled",
 ]);
 
+/** @param {{run_id: string, step: number}} source */
+const sourceLink = ({ run_id, step }) => h("a", { href: link(["runs", run_id]) }, `a run's step ${count(step)}`);
+
 /** The charts of a run; a chart is made once and then updated. */
 class CurvesPart {
   /** @param {AbortSignal} signal */
@@ -173,6 +176,8 @@ class RunPage {
       ["Dataset", h("a", { href: link(["datasets", run.dataset_id]) }, run.dataset_name)],
       ["Model", run.model],
       ["Seed", h("code", null, run.seed)],
+      ["Told", /** @type {string|null} */ (run.options.condition)],
+      ["Began with", run.from_checkpoint && sourceLink(run.from_checkpoint)],
       ["Device", run.device],
       ["Computes in", run.setup && `${run.setup.precision}, ${plural(run.setup.threads, "thread")}`],
       ["Created", time(run.created_at)],

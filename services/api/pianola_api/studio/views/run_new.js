@@ -7,14 +7,16 @@ import { Field, OptionField, changes, showObjections } from "../form.js";
 import { go, link } from "../router.js";
 import { inWords, reference } from "../versions.js";
 import { empty } from "../widgets.js";
+import { ConditionField, OriginField } from "./run_origin.js";
 
 /**
  * @typedef {import("../types.js").Dataset} Dataset
- * @typedef {{name: string, summary: string, defaults: Record<string, unknown>}} Preset
+ * @typedef {import("../types.js").Model} Model
+ * @typedef {{name: string, summary: string, exact: boolean, defaults: Record<string, unknown>}} Preset
  * @typedef {{family: string, summary: string, options: {properties: Record<string, any>}, presets: Preset[]}} Family
  */
 
-const MAIN = ["batch", "learning_rate", "transpose_down", "transpose_up"];
+const MAIN = ["batch", "learning_rate", "transpose_down", "transpose_up", "condition"];
 const LENGTH = ["epochs", "seconds"];
 
 /**
@@ -58,12 +60,14 @@ function lengthChoice(fields) {
 /**
  * @param {Family[]} families
  * @param {Dataset[]} datasets
+ * @param {Model[]} models
  * @param {URLSearchParams} query
  * @param {AbortSignal} signal
  */
-function runForm(families, datasets, query, signal) {
-  const wanted = query.get("dataset");
-  const chosen = datasets.find((one) => one.name === wanted || reference(one) === wanted) ?? datasets[0];
+function runForm(families, datasets, models, query, signal) {
+  const origin = new OriginField(models, query.get("origin"));
+  const wanted = query.get("dataset") ?? origin.model?.dataset_id;
+  const chosen = datasets.find((one) => [one.name, one.id, reference(one)].includes(wanted ?? "")) ?? datasets[0];
   const options = (/** @type {string[]} */ values, /** @type {string|null|undefined} */ chosen) =>
     values.map((value) => h("option", { value, selected: value === chosen }, value));
   const dataset = new Field(
@@ -88,7 +92,7 @@ function runForm(families, datasets, query, signal) {
       null,
       options(
         families.map((one) => one.family),
-        query.get("family"),
+        origin.model?.family ?? query.get("family"),
       ),
     ),
     { label: "Family" },
@@ -122,21 +126,29 @@ function runForm(families, datasets, query, signal) {
   const chosenDataset = () => /** @type {Dataset} */ (datasets.find((one) => reference(one) === dataset.control.value));
   const ownHoldOut = () => Number(chosenDataset().options.held_out ?? 0);
   const chosenFamily = () => /** @type {Family} */ (families.find((one) => one.family === family.control.value));
+  const chosenPreset = () =>
+    /** @type {Preset} */ (chosenFamily().presets.find(({ name }) => name === preset.control.value));
+  /** What goes on from a model is told what that was told. */
+  function followOrigin() {
+    const told = origin.model?.condition?.field;
+    if (told && chosenDataset().labels[told]) fields.condition.set(told);
+  }
   function drawPresets() {
     const names = chosenFamily().presets.map(({ name }) => name);
-    put(preset.control, options(names, names.includes("default") ? "default" : names[0]));
+    const usual = names.includes("default") ? "default" : names[0];
+    put(preset.control, options(names, origin.model?.family === chosenFamily().family ? origin.model.preset : usual));
     put(familyHelp, chosenFamily().summary);
     drawOptions();
   }
   function drawOptions() {
-    const { options: schema, presets } = chosenFamily();
-    const { summary, defaults } = /** @type {Preset} */ (presets.find(({ name }) => name === preset.control.value));
+    const { summary, defaults } = chosenPreset();
     fields = Object.fromEntries(
-      Object.entries(schema.properties).map(([name, part]) => [
+      Object.entries(chosenFamily().options.properties).map(([name, part]) => [
         name,
-        new OptionField(name, part, defaults[name] ?? null),
+        name === "condition" ? new ConditionField(part) : new OptionField(name, part, defaults[name] ?? null),
       ]),
     );
+    origin.follow(family.control.value, preset.control.value);
     const more = Object.keys(fields).filter((name) => !MAIN.includes(name) && !LENGTH.includes(name));
     put(presetHelp, summary);
     put(
@@ -164,6 +176,8 @@ function runForm(families, datasets, query, signal) {
     const share = ownHoldOut();
     put(datasetHelp, share > 0 && `It holds out ${percent(share)} of its files itself.`);
     fields.held_out.element.hidden = share > 0;
+    /** @type {ConditionField} */ (fields.condition).follow(chosenDataset(), chosenPreset().exact);
+    followOrigin();
     if (model.control.value !== named) return;
     named = `${chosenDataset().name}-${family.control.value}`;
     model.control.value = named;
@@ -171,6 +185,7 @@ function runForm(families, datasets, query, signal) {
   family.control.addEventListener("change", drawPresets);
   preset.control.addEventListener("change", drawOptions);
   dataset.control.addEventListener("change", followDataset);
+  origin.control.addEventListener("change", followOrigin);
   drawPresets();
 
   const submit = h("button", { type: "submit", class: "main", id: "start-run" }, "Start the run");
@@ -185,7 +200,7 @@ function runForm(families, datasets, query, signal) {
       h("div", null, preset.element, presetHelp),
     ),
     place,
-    h("div", { class: "fields" }, model.element, seed.element, device.element),
+    h("div", { class: "fields" }, model.element, origin.element, seed.element, device.element),
     trouble,
     h("p", { class: "row" }, submit, h("a", { href: "#/runs" }, "Cancel")),
   );
@@ -197,7 +212,12 @@ function runForm(families, datasets, query, signal) {
       dataset: dataset.control.value,
       family: family.control.value,
       preset: preset.control.value,
-      options: changes(heldOut.element.hidden ? others : fields),
+      ...(origin.control.value && { from_checkpoint: origin.control.value }),
+      options: {
+        ...changes(heldOut.element.hidden ? others : fields),
+        // What is left out would be as the model has it.
+        ...(origin.control.value && { condition: fields.condition.value() }),
+      },
       device: device.control.value,
       ...(seed.control.value && { seed: Number(seed.control.value) }),
       ...(model.control.value.trim() && { model: model.control.value.trim() }),
@@ -207,7 +227,7 @@ function runForm(families, datasets, query, signal) {
       go(link(["runs", run.id]));
     } catch (error) {
       if (!signal.aborted)
-        showObjections(error, [dataset, family, preset, model, seed, device, ...Object.values(fields)], trouble);
+        showObjections(error, [dataset, family, preset, model, origin, seed, device, ...Object.values(fields)], trouble);
     } finally {
       submit.disabled = false;
     }
@@ -217,14 +237,18 @@ function runForm(families, datasets, query, signal) {
 
 /** @type {import("../types.js").View} */
 export async function newRunView({ root, query, signal }) {
-  /** @type {[{families: Family[]}, Dataset[]]} */
-  const [{ families }, datasets] = await Promise.all([get("/v1/families", signal), all("/v1/datasets", signal)]);
+  /** @type {[{families: Family[]}, Dataset[], Model[]]} */
+  const [{ families }, datasets, models] = await Promise.all([
+    get("/v1/families", signal),
+    all("/v1/datasets", signal),
+    all("/v1/models", signal),
+  ]);
   const ready = datasets.filter(({ state, windows }) => state === "built" && windows > 0);
   put(
     root,
     h("h1", { tabindex: -1 }, "New run"),
     ready.length > 0
-      ? runForm(families, ready, query, signal)
+      ? runForm(families, ready, models, query, signal)
       : empty(
           "No dataset is built yet",
           "A run learns from a built dataset. Make one first.",

@@ -1,0 +1,76 @@
+"""Labels and fine-tuning in the page: what a run is told, what its model is asked for, and going on from it."""
+
+import re
+import uuid
+from pathlib import Path
+
+from corpus import midi_files
+from playwright.sync_api import Page, expect
+from servers import Embedded
+
+from pianola_cli.client import Client
+
+from .test_studio import RUN_SECONDS, state
+
+
+def labelled(url: str, folder: Path, name: str) -> None:
+    """A built dataset of two composers, two pieces each."""
+    pieces = midi_files("small")[:4]
+    for number, piece in enumerate(pieces):
+        place = folder / ("Bach", "Satie")[number % 2] / piece.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(piece.read_bytes())
+    with Client(url) as client:
+        client.create_dataset(name, options={"folder_labels": ["composer"]})
+        client.upload(name, [folder])
+        client.build(name)
+        client.wait_for_dataset(name)
+
+
+def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
+    embedded: Embedded, refused_page: Page, tmp_path: Path
+) -> None:
+    page, name = refused_page, f"labels-{uuid.uuid4().hex[:8]}"
+    labelled(embedded.url, tmp_path / "shelf", name)
+    page.goto(f"{embedded.url}/#/new/run?dataset={name}")
+    label = page.get_by_label("Label", exact=True)
+    expect(label.locator("option")).to_have_text(["nothing", "composer (2 values)"])
+    expect(page.get_by_label("Begin with").locator(f"option[value={name}]")).to_have_count(0)
+    page.get_by_label("Preset").select_option("thesis")
+    expect(label).to_be_hidden()
+    page.get_by_label("Preset").select_option("default")
+    label.select_option("composer")
+    page.get_by_role("radio", name="epochs").check()
+    page.get_by_label("Epochs", exact=True).last.fill("1")
+    page.get_by_label("Model name").fill(name)
+    page.get_by_role("button", name="Start the run").click()
+    expect(page.locator("dt", has_text="Told").locator("xpath=following-sibling::dd")).to_have_text("composer")
+    state(page, "succeeded", RUN_SECONDS)
+
+    page.get_by_role("link", name="Hear it").click()
+    windows = page.get_by_role("article")
+    expect(windows).to_have_count(8, timeout=30_000)
+    composer = page.get_by_label("Composer")
+    expect(composer.locator("option")).to_have_text(["any", "Bach", "Satie"])
+    composer.select_option("Satie")
+    expect(page.locator("#sample-about")).to_contain_text("composer Satie")
+    assert "label=Satie" in page.url
+    page.reload()
+    expect(page.locator("#sample-about")).to_contain_text("composer Satie")
+    expect(composer).to_have_value("Satie")
+
+    page.get_by_role("link", name="go on from it").click()
+    expect(page.get_by_label("Begin with")).to_have_value(name)
+    expect(page.get_by_label("Dataset").locator("option:checked")).to_contain_text(name)
+    expect(label).to_have_value("composer")
+    label.select_option("")
+    page.get_by_label("Model name").fill("")
+    page.get_by_role("button", name="Start the run").click()
+    expect(label).to_have_accessible_description(re.compile(r"its model was told composer \(Bach, Satie\)"))
+    label.select_option("composer")
+    page.get_by_role("button", name="Start the run").click()
+    began = page.locator("dt", has_text="Began with").locator("xpath=following-sibling::dd")
+    expect(began).to_have_text(re.compile(r"a run's step \d+"))
+    page.get_by_role("button", name="Cancel").click()
+    began.get_by_role("link").click()
+    expect(page.locator("dt", has_text="Began with")).to_have_count(0)
