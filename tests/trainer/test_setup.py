@@ -1,12 +1,13 @@
 """How a run computes: chosen once, recorded, and kept by later attempts."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -43,32 +44,35 @@ def system(tmp_path: Path) -> Iterator[System]:
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setattr(probing, "has_bfloat16_units", lambda: True)
-    monkeypatch.setattr(probing, "PROBE_SECONDS", 0.0)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
-class _Sleeping:
-    """Steps that take as long as they are told."""
+class _Timed:
+    """Steps that take as long as they are told, by a clock that only they move."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.taken = seconds, 0
+    def __init__(self, clock: list[float], milliseconds: float) -> None:
+        self._clock, self._milliseconds = clock, milliseconds
 
     def take(self, progress: float) -> dict[str, float]:
         torch.rand(3)
-        self.taken += 1
-        time.sleep(self.seconds)
+        self._clock[0] += self._milliseconds / 1000
         return {}
 
 
-def probed(milliseconds: dict[str, float], plain: Setup = PLAIN) -> Setup:
+def probed(milliseconds: dict[str, float]) -> Setup:
     """What the probe chooses where steps take so long, by precision and number of threads; 6 ms otherwise."""
+    clock = [0.0]
 
     def make(setup: Setup) -> Steps:
-        return cast(Steps, _Sleeping(milliseconds.get(f"{setup.precision} {setup.threads}", 6) / 1000))
+        return cast(Steps, _Timed(clock, milliseconds.get(f"{setup.precision} {setup.threads}", 6)))
 
-    return probe(plain, make, 32)
+    def now() -> float:
+        return clock[0]
+
+    with patch.object(probing, "time", SimpleNamespace(perf_counter=now, monotonic=now)):
+        return probe(PLAIN, make, 32)
 
 
 def test_the_fastest_way_is_chosen_and_told() -> None:
