@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pianola.models.base import Learner
+from pianola.models.gan import LEAST, MARGIN, build_generator, share_of_rows
 from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import create_learner
 
@@ -88,6 +89,34 @@ def test_calibrating_depends_on_the_weights_alone(family: str) -> None:
         learning.calibrate([(WINDOWS, None)])
     assert one.facts() == other.facts()
     assert_same(one.tensors(), other.tensors())
+
+
+def test_a_calibrated_gan_plays_the_datas_rows_and_no_others() -> None:
+    one = learner("gan", "default")
+    train(one, range(1))
+    lit = WINDOWS.sum((0, 1, 3)).numpy()
+    distances = []
+    for _ in ("as learnt", "calibrated"):
+        player = build_generator("default", one.generator_tensors(), one.generator_facts(), 17)
+        played = player.windows(player.positions(5, range(64))).sum((0, 2))
+        distances.append(np.abs(played / played.sum() - lit / lit.sum()).sum())
+        one.calibrate([(WINDOWS, None)])
+    assert distances[1] < 0.5 * distances[0]
+    heard = np.flatnonzero(lit)
+    beyond = np.r_[played[: heard[0] - MARGIN], played[heard[-1] + MARGIN + 1 :]]
+    assert played.sum() > 0
+    assert beyond.sum() == 0
+
+
+def test_rows_between_the_datas_outermost_ones_are_all_to_be_heard() -> None:
+    lit = torch.zeros(96, dtype=torch.float64)
+    lit[[40, 44]] = torch.tensor([30.0, 10.0], dtype=torch.float64)
+    share = share_of_rows(lit)
+    assert share.sum().item() == pytest.approx(1)
+    assert share.nonzero().flatten().tolist() == list(range(40 - MARGIN, 44 + MARGIN + 1))
+    assert share[40].item() == pytest.approx(0.75, abs=1e-2)
+    assert share[42].item() == pytest.approx(LEAST, rel=1e-2)
+    assert share_of_rows(torch.zeros(96)).tolist() == pytest.approx([1 / 96] * 96)
 
 
 @pytest.mark.usefixtures("two_threads")

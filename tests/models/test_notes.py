@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pianola.models.note_decoder import STOP, NoteDecoder, Notes, dice_between, dice_of
 from pianola.models.voices import Choir, sing
@@ -135,41 +136,86 @@ def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
 
 
 def sung_step_by_step(strike: Tensor, hold: Tensor, pitch: Tensor) -> Tensor:
-    """The same as Sing, written plainly, with straight-through decisions that autograd follows by itself."""
+    """The same as Sing, written plainly, with straight-through decisions that autograd follows by itself.
+
+    strike, hold [96 steps, n, voices] and pitch [96 steps, n, voices, 96 rows].
+    """
 
     def through(hard: Tensor, soft: Tensor) -> Tensor:
         return hard + soft - soft.detach()
 
-    struck = through((strike > 0).to(strike.dtype), strike.sigmoid())[:, :, None]
-    held = through((hold > 0).to(hold.dtype), hold.sigmoid())[:, :, None]
-    likely = pitch.softmax(2)
-    chosen = through(torch.zeros_like(likely).scatter(2, likely.argmax(2, keepdim=True), 1.0), likely)
-    sounding, rolls = torch.zeros_like(likely[..., 0]), []
-    for step in range(96):
-        s, h = struck[..., step], held[..., step]
-        sounding = s * chosen[..., step] + (1 - s) * h * sounding
+    struck = through((strike > 0).to(strike.dtype), strike.sigmoid())[..., None]
+    held = through((hold > 0).to(hold.dtype), hold.sigmoid())[..., None]
+    likely = pitch.softmax(3)
+    chosen = through(torch.zeros_like(likely).scatter(3, likely.argmax(3, keepdim=True), 1.0), likely)
+    sounding, rolls = torch.zeros_like(likely[0]), []
+    for s, h, one in zip(struck, held, chosen, strict=True):
+        sounding = s * one + (1 - s) * h * sounding
         rolls.append(sounding)
-    return torch.stack(rolls, 3)
+    together = 1 - torch.stack([1 - voice for voice in torch.stack(rolls).unbind(2)]).prod(0)
+    strikes = (struck * chosen).sum(2)
+    again = through((strikes > 0.5).to(strike.dtype), strikes)
+    return together * (1 - functional.pad(again[1:], (0, 0, 0, 0, 0, 1)))
 
 
 def test_voices_sing_and_learn_as_the_plain_recursion_does() -> None:
     torch.manual_seed(0)
-    logits = [torch.randn(2, 3, 96), torch.randn(2, 3, 96), torch.randn(2, 3, 96, 96)]
-    weights = torch.randn(2, 3, 96, 96, dtype=torch.float64)
+    # Eight rows likelier than the others, so that voices meet and strike again.
+    logits = [torch.randn(96, 2, 3), torch.randn(96, 2, 3), torch.randn(96, 2, 3, 96) + 6 * (torch.arange(96) < 8)]
+    weights = torch.randn(96, 2, 96, dtype=torch.float64)
+
+    def by_rows(strike: Tensor, hold: Tensor, pitch: Tensor) -> Tensor:
+        return sing(strike, hold, pitch.argmax(3), pitch[strike > 0])
+
     found = []
-    for way in (sing, sung_step_by_step):
+    for way in (by_rows, sung_step_by_step):
         leaves = [one.double().requires_grad_() for one in logits]
-        rolls = way(*leaves)
-        torch.autograd.backward((rolls * weights).sum())
-        found.append([rolls.detach(), *(leaf.grad for leaf in leaves)])
+        windows = way(*leaves)
+        torch.autograd.backward((windows * weights).sum())
+        found.append([windows.detach(), leaves[0].grad, leaves[1].grad, leaves[2].grad])
     for ours, plain in zip(*found, strict=True):
+        assert ours is not None
         torch.testing.assert_close(ours, plain)
 
 
-def test_a_voice_sings_one_note_at_a_time() -> None:
+def one_voice(strikes: dict[int, int], until: int) -> Tensor:
+    """What a voice sings that strikes rows at steps {step: row} and holds until a step: [96 rows, 96 steps]."""
+    strike, hold = torch.full((96, 1, 1), -1.0), torch.full((96, 1, 1), 1.0)
+    choice = torch.zeros(96, 1, 1, dtype=torch.int64)
+    for step, row in strikes.items():
+        strike[step], choice[step] = 1.0, row
+    hold[until:] = -1.0
+    return sing(strike, hold, choice, torch.zeros(len(strikes), 96))[:, 0].T
+
+
+def test_a_voice_holds_one_note_at_a_time() -> None:
+    window = one_voice({3: 40, 9: 41}, until=20)
+    assert window.nonzero().tolist() == [*([40, step] for step in range(3, 9)), *([41, step] for step in range(9, 20))]
+
+
+def test_a_note_struck_again_is_dark_the_step_before() -> None:
+    window = one_voice({3: 40, 9: 40}, until=20)
+    assert window.nonzero().tolist() == [[40, step] for step in range(3, 20) if step != 8]
+
+
+def test_voices_sing_the_same_whether_they_learn_or_not() -> None:
     torch.manual_seed(0)
-    rolls = sing(torch.randn(2, 3, 96), torch.randn(2, 3, 96), torch.randn(2, 3, 96, 96))
-    assert set(rolls.sum(2).flatten().tolist()) == {0.0, 1.0}
+    choir = Choir(latent=40, local=4, channels=64, voices=6)
+    z = torch.randn(4, 40)
+    with torch.no_grad():
+        played = choir(z)
+    assert torch.equal(choir(z), played)
+
+
+def test_a_tilt_moves_notes_between_rows_and_keeps_them_out_of_some() -> None:
+    torch.manual_seed(0)
+    choir = Choir(latent=40, local=4, channels=64, voices=6)
+    tilt = torch.zeros(96)
+    tilt[:48] = -1e9
+    with torch.no_grad():
+        lit = choir(torch.randn(8, 40), tilt=tilt).sum((0, 1, 3))
+    assert lit[:48].sum() == 0
+    assert lit[48:].sum() > 0
 
 
 @pytest.mark.parametrize("density", [0.01, 0.04])

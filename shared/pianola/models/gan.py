@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pianola.models.calibration import match_density
 from pianola.models.conditions import (
     LABEL_SIZE,
     Batch,
+    Labels,
     beside,
     count_conditions,
     forget,
@@ -27,10 +28,21 @@ from pianola.models.families.gan import GanOptions
 from pianola.models.family import Preset
 from pianola.models.fleet import GROUP
 from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
-from pianola.models.voices import Choir
+from pianola.models.voices import Choir, Score
 
-# Samples that choosing a threshold listens to.
+# Samples that choosing a threshold listens to, and those that choosing how likely rows are made does.
 AUDITION = 64
+LONG_AUDITION = 384
+# Rows are made likelier or less so in rounds: how many, how far towards the goal in logits, and at most how far in one.
+ROUNDS = 20
+PACE = 0.5
+FARTHEST = 2.0
+# The least share of lit pixels of a row in the data's range: 1,000 windows then hold some of its notes. The range goes
+# on for half an octave on either side, since the data heard is a part of what there is.
+LEAST = 4e-4
+MARGIN = 6
+# Of rows that must not sound, in logits.
+NEVER = -1e9
 # The gradient penalty is a difference quotient over noise of this deviation, taken every few steps and then for more.
 PENALTY_NOISE = 0.05
 PENALTY_EVERY = 4
@@ -185,15 +197,36 @@ class ChoirPlayer(Generator):
         # In float64 the last bits, which depend on how many are sung at once, decide nothing.
         self._choir = generator.choir.double().eval()
         self._label = generator.label
+        tilt = self.facts.get("tilt")
+        self._tilt = None if tilt is None else torch.tensor(tilt, dtype=torch.float64)
 
     def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
         """See Generator; the same for every label."""
         return noise_of(seed, index).standard_normal(self.latent_size).astype(np.float32)
 
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
-        told = beside(torch.from_numpy(z), self._label, labels)
-        parts = [self._choir(part.double(), threshold)[:, 0] for part in torch.split(told, 64)]
+        parts = [score.perform(self._tilt)[:, 0] for score in self._scores(z, threshold, labels)]
         return torch.cat(parts).numpy().astype(np.uint8)
+
+    def _scores(self, z: Floats, threshold: float, labels: Tensor | None) -> Iterator[Score]:
+        told = beside(torch.from_numpy(z), self._label, labels)
+        return (self._choir.read(part.double(), threshold) for part in torch.split(told, 64))
+
+    def match_rows(self, z: Floats, labels: Labels | None, goal: Tensor) -> list[float]:
+        """The tilt (see Score.perform) under which lit pixels at z share out over the rows as `goal` [96] does.
+
+        By iterative proportional fitting, always from no tilt; rows that have none in `goal` never sound.
+        """
+        tilt = torch.where(goal > 0, 0.0, NEVER).double()
+        with torch.inference_mode(), on_cpu():
+            told = None if labels is None else torch.from_numpy(labels)
+            scores = list(self._scores(z, self.threshold, told))
+            for _ in range(ROUNDS):
+                lit = torch.stack([score.perform(tilt).sum((0, 1, 3)) for score in scores]).sum(0)
+                # A tenth of the least share more on both sides: what was not heard yet has a logarithm, too.
+                found = lit / lit.sum().clamp(min=1) + LEAST / 10
+                tilt += PACE * ((goal + LEAST / 10) / found).log().clamp(-FARTHEST, FARTHEST) * (goal > 0)
+        return tilt.tolist()
 
 
 @on_cpu()
@@ -209,6 +242,20 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
     choir = ChoirGenerator(**of_choir, conditions=count_conditions(tensors, "label."))
     load_plain(choir, tensors, "")
     return ChoirPlayer(choir, **identity)
+
+
+def share_of_rows(lit: Tensor) -> Tensor:
+    """Lit pixels in each row of the data [96] -> how the rows of what is played should share them out [96].
+
+    As in the data, but none of its range goes unheard: see LEAST.
+    """
+    heard = lit.nonzero()
+    if len(heard) == 0:
+        return torch.ones_like(lit) / len(lit)
+    lowest, highest = max(0, int(heard.min()) - MARGIN), int(heard.max()) + MARGIN + 1
+    share = lit / lit.sum()
+    share[lowest:highest].clamp_(min=LEAST)
+    return share / share.sum()
 
 
 class GanLearner(Learner[GanOptions]):
@@ -231,6 +278,7 @@ class GanLearner(Learner[GanOptions]):
         self._generator = Trainee("generator", generator, options)
         self._discriminator = Trainee("discriminator", discriminator, options, averaged=False)
         self._generator_loss = 0.0
+        self._tilt: list[float] | None = None
 
     @property
     def trainees(self) -> tuple[Trainee[Any], ...]:
@@ -300,22 +348,44 @@ class GanLearner(Learner[GanOptions]):
         """See Learner. The thesis's network keeps its threshold, 0.5."""
         if self.preset.name == "thesis":
             return
-        found = [(batch.mean(), labels) for batch, labels in batches]
-        goal = float(torch.stack([density for density, _ in found]).mean())
-        known = [labels.cpu().numpy() for _, labels in found if labels is not None]
+        found = [(batch.sum((0, 1, 3)), batch[0].numel() * len(batch), labels) for batch, labels in batches]
+        lit = torch.stack([rows for rows, _, _ in found]).sum(0).double().cpu()
+        goal = float(lit.sum()) / sum(pixels for _, pixels, _ in found)
+        known = [labels.cpu().numpy() for _, _, labels in found if labels is not None]
+        played = in_proportion(np.concatenate(known), LONG_AUDITION) if known else None
+        # First from no tilt, so that the same weights get the same one, then as dense as the data with it.
+        self._tilt, self.threshold = None, 0.5
+        self._match_density(goal, known)
+        player = self._player()
+        self._tilt = player.match_rows(
+            player.positions(self.seed, range(LONG_AUDITION), played), played, share_of_rows(lit)
+        )
+        self._match_density(goal, known)
+
+    def _match_density(self, goal: float, known: list[Labels]) -> None:
+        player = self._player()
         played = in_proportion(np.concatenate(known), AUDITION) if known else None
-        player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
         self.threshold = match_density(player, player.positions(self.seed, range(AUDITION), played), played, goal)
+
+    def _player(self) -> ChoirPlayer:
+        player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
+        assert isinstance(player, ChoirPlayer)
+        return player
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
         return {key: plain(value) for key, value in self._generator.average.state_dict().items()}
 
+    def generator_facts(self) -> Facts:
+        """See Learner; `tilt`: how much likelier each row is made than it was learnt, in logits, once calibrated."""
+        return {**super().generator_facts(), "tilt": self._tilt}
+
     def facts(self) -> Facts:
         """See Learner."""
-        return {**super().facts(), "generator_loss": self._generator_loss}
+        return {**super().facts(), "generator_loss": self._generator_loss, "tilt": self._tilt}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """See Learner."""
         super().restore(tensors, facts)
         self._generator_loss = float(facts["generator_loss"])
+        self._tilt = facts.get("tilt")
