@@ -183,19 +183,33 @@ class NoteDecoder(nn.Module):
         return of_columns.index_add(0, notes.window, after)
 
     def _scores_of_empty_columns(self, notes: Notes, z: Tensor, semitones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        keep = functional.dropout(torch.ones(len(z), SIDE, 1), self.dropout, self.training)
-        far = [_later(notes.struck, 1), notes.held, *(_later(notes.struck, lag) for lag in FAR_LAGS)]
-        past = torch.cat(far, 1).transpose(1, 2) * keep
+        struck, held = self._overheard(notes)
+        far = [_later(struck, 1), held, *(_later(struck, lag) for lag in FAR_LAGS)]
+        past = torch.cat(far, 1).transpose(1, 2)
         states, _ = self._states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
         states = functional.dropout(states, self.dropout, self.training)
         lit_before = _later(notes.struck + notes.held, 1)
-        lags = (_later(notes.struck, lag) for lag in NEAR_LAGS)
-        ever = _later(notes.struck, 1).cummax(2).values
-        near = torch.stack([notes.held, lit_before, ever, notes.struck @ self._fades, *lags], 3)
+        lags = (_later(struck, lag) for lag in NEAR_LAGS)
+        ever = _later(struck, 1).cummax(2).values
+        near = torch.stack([held, _later(struck + held, 1), ever, struck @ self._fades, *lags], 3)
         heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
         scores = self._row_scores(states, heard, z, semitones, slice(0, SIDE))
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
+
+    def _overheard(self, notes: Notes) -> tuple[Tensor, Tensor]:
+        """What was struck and held before, as it is heard: in training without some of the notes, of one window more
+        than of another, a share of `dropout` on average (word dropout: Bowman et al., 2016).
+
+        A decoder that has only ever heard whole music takes a voice that it left out once for gone: what it writes
+        would get thinner from beat to beat.
+        """
+        if not self.training:
+            return notes.struck, notes.held
+        missed = torch.rand(notes.struck.shape) < 2 * self.dropout * torch.rand(len(notes.struck), 1, 1)
+        began = torch.where(notes.struck > 0, torch.arange(SIDE), 0).cummax(2).values
+        heard = ~missed.gather(2, began)
+        return notes.struck * heard, notes.held * heard
 
     def write(self, z: Tensor, threshold: float, temperature: float, dice: Tensor) -> Tensor:
         """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]), by dice [n, 96, MOST_STRUCK, 2] in 0..1.
