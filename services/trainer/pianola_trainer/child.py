@@ -18,8 +18,8 @@ VARIABLES: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
     "MALLOC_TOP_PAD_": str(2**28),
-    # Threads that wait for one another sleep. By default they spin, on cores that others need: two threads took 2 to 7
-    # times as long as one when both cores were busy, and 1.1 times as long like this.
+    # Threads that wait for one another sleep. By default they spin, on cores that others need: two threads took 2 to 8
+    # times as long as one when both cores were busy, and 1.1 to 1.5 times as long like this.
     "OMP_WAIT_POLICY": "PASSIVE",
     # Without it CUDA's matrix products may differ from run to run.
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
