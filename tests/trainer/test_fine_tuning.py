@@ -1,12 +1,14 @@
 """Attempts at runs that begin with a checkpoint's weights, and at runs that are told labels."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import update
 from trainer import making
 from trainer.making import PlannedFile, System, tensors
+from trainer.test_evaluation import evaluate
 
 from pianola.models.conditions import Condition
 from pianola.models.registry import load_generator
@@ -26,9 +28,9 @@ def source() -> Checkpoint:
     return making.undisturbed().final
 
 
-def copied(source: Checkpoint, system: System) -> Checkpoint:
-    """A checkpoint of a run of its own, for tests that damage it."""
-    run_id = making.submit(system, making.undisturbed().dataset, epochs=1)
+def trained(system: System, dataset: str) -> Checkpoint:
+    """The checkpoint of a run of its own."""
+    run_id = making.submit(system, dataset, "gan", epochs=1)
     train(system, run_id)
     return system.checkpoints(run_id)[-1]
 
@@ -63,28 +65,25 @@ def test_a_run_begins_with_the_weights_and_averages_of_a_checkpoint(system: Syst
     assert json.loads(system.store.get(source.manifest_key))["from_checkpoint"] is None
 
 
-def test_an_attempt_with_a_checkpoint_of_its_own_needs_the_source_no_more(system: System, source: Checkpoint) -> None:
-    """It goes on from there, and ends with the weights of one that was never interrupted."""
-    begins_from = copied(source, system)
-    run_id = making.submit(system, making.undisturbed().dataset, source=begins_from, epochs=1, evaluate_every_steps=2)
+def test_an_attempt_with_a_checkpoint_of_its_own_needs_the_source_no_more(system: System) -> None:
+    """It goes on from there, and ends with the weights of one that was never interrupted; a new run is refused."""
+    dataset = making.undisturbed().dataset
+    source = trained(system, dataset)
+    run_id = making.submit(system, dataset, "gan", source=source, epochs=1, evaluate_every_steps=4)
     train(system, run_id)
-    first, second, third = system.checkpoints(run_id)
-    whole = tensors(system, third)
-    for gone in (begins_from.key, second.key, third.key):
+    first, last = system.checkpoints(run_id)
+    whole = tensors(system, last)
+    for gone in (source.key, last.key):
         system.store.delete(gone)
     with system.records.write() as session:
         session.execute(update(Run).where(Run.id == run_id).values(state="queued"))
     train(system, run_id)
     newest = system.checkpoints(run_id)[-1]
-    assert (newest.attempt, newest.step, first.step) == (2, third.step, 2)
+    assert (first.step, newest.attempt, newest.step) == (4, 2, last.step)
     making.assert_same_weights(tensors(system, newest), whole)
 
-
-def test_a_source_that_is_gone_ends_the_run(system: System, source: Checkpoint) -> None:
-    begins_from = copied(source, system)
-    system.store.delete(begins_from.key)
-    run_id = making.submit(system, making.undisturbed().dataset, source=begins_from)
-    assert f"checkpoint {begins_from.digest} cannot be read" in train(system, run_id, Exit.REFUSED)
+    another = making.submit(system, dataset, "gan", source=source)
+    assert f"checkpoint {source.digest} cannot be read" in train(system, another, Exit.REFUSED)
 
 
 def test_weights_of_other_networks_end_the_run(system: System, source: Checkpoint) -> None:
@@ -94,7 +93,7 @@ def test_weights_of_other_networks_end_the_run(system: System, source: Checkpoin
 
 
 @pytest.mark.parametrize("family", ["vae", "gan"])
-def test_a_run_is_told_a_label(system: System, family: str) -> None:
+def test_a_run_is_told_a_label(system: System, family: str, tmp_path: Path) -> None:
     files = [PlannedFile(making.scales(20 * (index % 2), 9), labels=(index % 2,)) for index in range(4)]
     dataset = making.built(system, [*files, PlannedFile(making.scales(9, 9), labels=(-1,))], COMPOSERS)
     run_id = making.submit(system, dataset, family, condition="composer", epochs=1)
@@ -104,6 +103,11 @@ def test_a_run_is_told_a_label(system: System, family: str) -> None:
     assert generator.condition == Condition("composer", ("Bach", "Satie"))
     labels = np.array([0, 1, 2])
     assert generator.windows(generator.positions(0, range(3), labels), labels=labels).shape == (3, 96, 96)
+
+    done = evaluate(system, run_id, tmp_path, samples=20)
+    assert done.state == "succeeded", done.error
+    assert done.report is not None
+    assert (done.report["likelihood"] is None) == (family == "gan")
 
     tuned = making.submit(system, dataset, family, condition="composer", epochs=1, source=final)
     train(system, tuned)
