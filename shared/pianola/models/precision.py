@@ -24,7 +24,7 @@ def multiplying_in(precision: Precision, learner: Learner[Any]) -> Iterator[None
 
     bfloat16 is torch's autocast, layer by layer: weights, and whatever a layer hands on, stay float32. So nothing
     between layers (softmax, sums, likelihoods) loses digits, whatever a family does there. On a CPU with matrix units
-    that cost 4 to 7 percent of the speed of autocast around a whole step.
+    that cost 5 to 6 percent of the speed of autocast around a whole step.
     """
     if precision == "float32":
         yield
