@@ -61,7 +61,15 @@ def test_a_run_whose_worker_is_killed_in_mid_epoch_finishes_once_as_if_nothing_h
             assert [event.number for event in told] == list(range(1, len(told) + 1))
             kinds = [event.kind for event in told]
             assert sorted(kinds) == sorted(
-                ["created", "started", "set_up", "requeued", "started", *["evaluated"] * len(making.POINTS), "succeeded"]
+                [
+                    "created",
+                    "started",
+                    "set_up",
+                    "requeued",
+                    "started",
+                    *["evaluated"] * len(making.POINTS),
+                    "succeeded",
+                ]
             )
             assert kinds[-1] == "succeeded"
 
