@@ -312,6 +312,13 @@ def test_a_label_is_asked_for(tmp_path: Path) -> None:
     assert body(server) == {"n": 1, "label": "Bach"}
 
 
+def test_a_temperature_is_asked_for(tmp_path: Path) -> None:
+    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
+        result = pianola("sample", "m", "-o", str(tmp_path / "a.mid"), "--temperature", "0.8", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server) == {"n": 1, "temperature": 0.8}
+
+
 def test_models_show_the_labels_they_can_be_asked_for() -> None:
     values = [f"composer {number}" for number in range(12)]
     told = {"name": "a", "condition": {"field": "composer", "values": values}}

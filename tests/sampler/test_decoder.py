@@ -25,6 +25,7 @@ class Held:
     """A generator that decodes when it is let, and remembers its batches. A window is lit by its own position."""
 
     family, lowest_pitch, threshold = "held", 17, 0.5
+    temperature = None
 
     def __init__(self) -> None:
         self.batches: list[list[float]] = []

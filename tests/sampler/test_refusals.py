@@ -34,6 +34,10 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
         ({"seed": -1}, "seed", "greater than or equal to 0"),
         ({"seed": 2**53}, "seed", "less than or equal to 9007199254740991"),
         ({"threshold": 1}, "threshold", "less than 1"),
+        ({"temperature": 0}, "temperature", "greater than 0"),
+        ({"temperature": -0.5}, "temperature", "greater than 0"),
+        ({"temperature": 5.1}, "temperature", "less than or equal to 5"),
+        ({"temperature": "hot"}, "temperature", "valid number"),
         ({"tempo": 19.9}, "tempo", "greater than or equal to 20"),
         ({"numerator": 0}, "numerator", "greater than or equal to 1"),
         ({"denominator": 3}, "denominator", "1, 2, 4, 8, 16 or 32"),
@@ -60,11 +64,13 @@ def test_a_number_too_large_to_be_finite_is_refused(client: FlaskClient) -> None
     answer = client.post("/v1/models/waltz/samples", data=b'{"tempo": 1e400}', content_type="application/json")
     told = problem(answer, 422, "invalid-request")
     assert told["detail"] == "tempo: Input should be a finite number"
+    answer = client.post("/v1/models/waltz/samples", data=b'{"temperature": 1e400}', content_type="application/json")
+    assert problem(answer, 422, "invalid-request")["errors"][0]["field"] == "temperature"
 
 
 def test_bodies_that_are_no_json_are_refused(client: FlaskClient) -> None:
     path = "/v1/models/waltz/samples"
-    for body in (b"{", b'{"tempo": NaN}', b"[" * 50_000):
+    for body in (b"{", b'{"tempo": NaN}', b'{"temperature": NaN}', b"[" * 50_000):
         problem(client.post(path, data=body, content_type="application/json"), 400, "bad-request")
     problem(client.post(path, data=b"n=1"), 415, "unsupported-media-type")
     problem(client.post(path, data=b" " * 600_000, content_type="application/json"), 413, "content-too-large")

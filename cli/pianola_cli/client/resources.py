@@ -414,7 +414,7 @@ class SampleOptions(Resource):
     """What a sample is drawn and written with; None leaves the choice to the server.
 
     z: positions to play, one a window, instead of those of a seed. key: such as "F# minor"; notes are snapped to it.
-    label: one of the values of the model's `condition`.
+    label: one of the values of the model's `condition`. temperature: of a model that has one, above 0 and at most 5.
     """
 
     seed: int | None = None
@@ -422,6 +422,7 @@ class SampleOptions(Resource):
     key: str | None = None
     label: str | None = None
     threshold: float | None = None
+    temperature: float | None = None
     tempo: float | None = None
     numerator: int | None = None
     denominator: int | None = None

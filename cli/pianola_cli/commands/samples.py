@@ -48,6 +48,9 @@ def models(client: Client, as_json: bool) -> None:
 @click.option("-n", "count", type=click.IntRange(1, 64), default=1, show_default=True, help="How many windows.")
 @click.option("--seed", type=click.IntRange(0, 2**53), help="The same seed gives the same music.")
 @click.option("--threshold", type=float, help="How sure the model must be of a note.")
+@click.option(
+    "--temperature", type=float, help="How freely the model chooses pitches, 1 as learnt; not every model has one."
+)
 @click.option("--tempo", type=float, help="Quarter notes a minute.")
 @click.option("--program", type=click.IntRange(0, 127), help="General MIDI instrument, 0 is the piano.")
 @click.option("--label", help="What to play, for a model that was told labels: one of the values that `models` shows.")
@@ -62,6 +65,7 @@ def sample(
     count: int,
     seed: int | None,
     threshold: float | None,
+    temperature: float | None,
     tempo: float | None,
     program: int | None,
     label: str | None,
@@ -73,7 +77,15 @@ def sample(
     from pianola_cli.client import SampleOptions
 
     form = _form(out, count)
-    options = SampleOptions(seed=seed, threshold=threshold, tempo=tempo, program=program, key=snap, label=label)
+    options = SampleOptions(
+        seed=seed,
+        threshold=threshold,
+        temperature=temperature,
+        tempo=tempo,
+        program=program,
+        key=snap,
+        label=label,
+    )
     drawn = client.sample(model, count, options)
     written = save(client, drawn, out, form)
     if png and form == "midi":

@@ -42,7 +42,8 @@ class Batching:
 class Task:
     """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures.
 
-    labels: int [n], what they are to be played as by a generator with conditions.
+    labels: int [n], what they are to be played as by a generator with conditions. temperature: as Generator has it;
+    None is the generator's own, if it has any.
     """
 
     generator: Generator
@@ -50,11 +51,18 @@ class Task:
     z: Positions
     threshold: float
     labels: Labels | None = None
+    temperature: float | None = None
 
     def fits(self, other: Task) -> bool:
         """Whether one batch may hold both."""
         labelled = (self.labels is None) == (other.labels is None)
-        return self.generator is other.generator and self.threshold == other.threshold and labelled
+        alike = self.threshold == other.threshold and self.temperature == other.temperature
+        return self.generator is other.generator and alike and labelled
+
+    @property
+    def plays(self) -> Generator:
+        """The generator at the task's temperature."""
+        return self.generator if self.temperature is None else self.generator.tempered(self.temperature)
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ class Decoder:
             self._measures.waited(begun - job.since)
         first = batch[0].task
         try:
-            windows = first.generator.windows(
+            windows = first.plays.windows(
                 np.concatenate([job.task.z for job in batch]),
                 first.threshold,
                 labels=_joined([job.task.labels for job in batch]),

@@ -48,6 +48,16 @@ class NoSuchLabel(ValueError):
         self.errors = [{"field": "label", "message": message}]
 
 
+class NoTemperature(ValueError):
+    """A temperature for a model that has none."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__(
+            f"a {generator.preset} {generator.family} has no temperature, only a threshold: leave temperature out"
+        )
+        self.errors = [{"field": "temperature", "message": str(self)}]
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Windows of a sample: their indices in it, positions z float32 [n, d], and rolls uint8 [n, 96, 96]."""
@@ -55,6 +65,7 @@ class Drawn:
     family: str
     lowest_pitch: int
     threshold: float
+    temperature: float | None
     indices: Sequence[int]
     z: Positions
     windows: Rolls
@@ -67,7 +78,8 @@ class Drawn:
 def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequence[int], deadline: Deadline) -> Drawn:
     """The windows `indices` of a sample.
 
-    Raises BadPosition, NoSuchLabel, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+    Raises BadPosition, NoSuchLabel, NoTemperature, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable,
+    NotAGenerator.
     """
     source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
     generator = context.generators.get(source, deadline)
@@ -75,12 +87,13 @@ def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequ
     z = _positions(generator, recipe, indices, labels)
     asked = recipe.options["threshold"]
     threshold = generator.threshold if asked is None else float(asked)
+    temperature = _temperature(generator, recipe)
     model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
-    windows = context.decoder.decode(Task(generator, model, z, threshold, labels), deadline)
+    windows = context.decoder.decode(Task(generator, model, z, threshold, labels, temperature), deadline)
     if key := recipe.options.get("key"):
         windows = snap(windows, generator.lowest_pitch, Key.of(key))
     context.measures.windows.inc(len(indices))
-    return Drawn(generator.family, generator.lowest_pitch, threshold, indices, z, windows)
+    return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows)
 
 
 def _labels(generator: Generator, recipe: Recipe, n: int) -> Labels | None:
@@ -92,6 +105,16 @@ def _labels(generator: Generator, recipe: Recipe, n: int) -> Labels | None:
     if condition is None or label not in condition.values:
         raise NoSuchLabel(label, condition)
     return np.full(n, condition.values.index(label), np.int64)
+
+
+def _temperature(generator: Generator, recipe: Recipe) -> float | None:
+    """The one asked for, else the model's own. Raises NoTemperature."""
+    asked = recipe.options.get("temperature")
+    if asked is None:
+        return generator.temperature
+    if generator.temperature is None:
+        raise NoTemperature(generator)
+    return float(asked)
 
 
 def _positions(generator: Generator, recipe: Recipe, indices: Sequence[int], labels: Labels | None) -> Positions:

@@ -44,10 +44,15 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**{"label": None, "key": None} | row.options | {"threshold": drawn.threshold}),
+        options=Options(**{"label": None, "key": None} | row.options | _chosen(drawn)),
         windows=windows,
         created_at=row.created_at,
     )
+
+
+def _chosen(drawn: Drawn) -> dict[str, float | None]:
+    """What the model was told or chose by itself."""
+    return {"threshold": drawn.threshold, "temperature": drawn.temperature}
 
 
 def written(form: Form, row: Row, drawn: Drawn, deadline: Deadline) -> bytes:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pianola.codec.window import STEPS_PER_QUARTER
+from pianola.models.base import HOTTEST
 from pianola_sampler.negotiation import Form
 from pianola_sampler.scales import PATTERN, Key
 
@@ -32,6 +33,12 @@ class NewSample(BaseModel):
     )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
+    )
+    temperature: float | None = Field(
+        None,
+        gt=0,
+        le=HOTTEST,
+        description="how freely a model that has one chooses pitches: higher is bolder; the model's own if not given",
     )
     label: str | None = Field(
         None,
@@ -91,6 +98,7 @@ class Options(BaseModel):
     """What a sample was drawn and is written with."""
 
     threshold: float
+    temperature: float | None = Field(description="null of a model that has only a threshold")
     label: str | None
     key: str | None
     tempo: float
