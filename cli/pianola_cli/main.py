@@ -58,6 +58,7 @@ for command in (
     runs.resume,
     samples.models,
     samples.sample,
+    samples.interpolate,
     evaluations.evaluate,
     evaluations.compare,
     inspections.inspect,

@@ -319,6 +319,18 @@ def test_a_temperature_is_asked_for(tmp_path: Path) -> None:
     assert body(server) == {"n": 1, "temperature": 0.8}
 
 
+def test_a_way_between_seeds_becomes_a_file(tmp_path: Path) -> None:
+    out = tmp_path / "way.png"
+    with scripted(as_json(SAMPLE, 201), Answer(body=b"PNG")) as server:
+        result = pianola(
+            "interpolate", "m", "-o", str(out), "--from-seed", "1", "--to-seed", "2", "--steps", "5", server=server
+        )
+    assert result.exit_code == 0, result.output
+    assert server.asked[0].path == "/v1/models/m/interpolations"
+    assert body(server) == {"from": {"seed": 1}, "to": {"seed": 2}, "steps": 5, "way": "slerp"}
+    assert out.read_bytes() == b"PNG"
+
+
 def test_models_show_the_labels_they_can_be_asked_for() -> None:
     values = [f"composer {number}" for number in range(12)]
     told = {"name": "a", "condition": {"field": "composer", "values": values}}

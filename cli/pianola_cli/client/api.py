@@ -177,6 +177,24 @@ class Client(Datasets):
         path = f"/v1/models/{part(model)}/samples"
         return self._transport.send("POST", path, json=_draw(n, options), accept=media_type).content
 
+    def interpolate(
+        self,
+        model: str,
+        begin: Mapping[str, Any],
+        to: Mapping[str, Any],
+        steps: int = 8,
+        way: str = "slerp",
+        options: SampleOptions | None = None,
+    ) -> Sample:
+        """Windows on the way between two, kept as a sample.
+
+        begin, to: {"seed": 7}, {"sample": id, "window": 0} or {"z": [...]}. way: "slerp", along an arc, or "linear".
+        options: without seed and z.
+        """
+        body = options.model_dump(exclude_none=True) if options else {}
+        body |= {"from": dict(begin), "to": dict(to), "steps": steps, "way": way}
+        return self._post(Sample, f"/v1/models/{part(model)}/interpolations", body)
+
     def get_sample(self, sample_id: str) -> Sample:
         """A sample that was drawn before."""
         return self._get(Sample, f"/v1/samples/{part(sample_id)}")

@@ -1,4 +1,4 @@
-"""`pianola models` and `pianola sample`."""
+"""`pianola models`, `pianola sample` and `pianola interpolate`."""
 
 from __future__ import annotations
 
@@ -103,6 +103,49 @@ def sample(
     empty = sum(window.empty for window in drawn.windows)
     if empty:
         click.echo(f"{empty} of {len(drawn.windows)} windows hold no note; try another seed", err=True)
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
+              help="Where to: a .zip, .png or .svg file, or a folder.")  # fmt: skip
+@click.option("--from-seed", required=True, type=click.IntRange(0, 2**53), help="Its first window is the first.")
+@click.option("--to-seed", required=True, type=click.IntRange(0, 2**53), help="Its first window is the last.")
+@click.option("--steps", type=click.IntRange(2, 64), default=8, show_default=True, help="How many windows.")
+@click.option("--way", type=click.Choice(["slerp", "linear"]), default="slerp", show_default=True,
+              help="Along an arc or along a line.")  # fmt: skip
+@click.option("--threshold", type=float, help="How sure the model must be of a note.")
+@click.option("--temperature", type=float, help="How freely the model chooses pitches; not every model has one.")
+@click.option("--tempo", type=float, help="Quarter notes a minute.")
+@click.option("--label", help="What to play, for a model that was told labels.")
+@as_json
+@with_client
+def interpolate(
+    client: Client,
+    model: str,
+    out: Path,
+    from_seed: int,
+    to_seed: int,
+    steps: int,
+    way: str,
+    threshold: float | None,
+    temperature: float | None,
+    tempo: float | None,
+    label: str | None,
+    as_json: bool,
+) -> None:
+    """Let MODEL go from the window of one seed to that of another, and save what it plays on the way."""
+    from pianola_cli.client import SampleOptions
+
+    form = _form(out, steps)
+    options = SampleOptions(threshold=threshold, temperature=temperature, tempo=tempo, label=label)
+    drawn = client.interpolate(model, {"seed": from_seed}, {"seed": to_seed}, steps, way, options)
+    written = save(client, drawn, out, form)
+    if as_json:
+        echo_json({**drawn.model_dump(mode="json"), "written": [str(path) for path in written]})
+        return
+    for path in written:
+        click.echo(str(path))
 
 
 def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:

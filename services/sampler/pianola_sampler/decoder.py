@@ -43,7 +43,7 @@ class Task:
     """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures.
 
     labels: int [n], what they are to be played as by a generator with conditions. temperature: as Generator has it;
-    None is the generator's own, if it has any.
+    None is the generator's own, if it has any. way: the positions are a way, see Generator.way, and have a batch alone.
     """
 
     generator: Generator
@@ -52,9 +52,12 @@ class Task:
     threshold: float
     labels: Labels | None = None
     temperature: float | None = None
+    way: bool = False
 
     def fits(self, other: Task) -> bool:
         """Whether one batch may hold both."""
+        if self.way or other.way:
+            return False
         labelled = (self.labels is None) == (other.labels is None)
         alike = self.threshold == other.threshold and self.temperature == other.temperature
         return self.generator is other.generator and alike and labelled
@@ -175,7 +178,8 @@ class Decoder:
             self._measures.waited(begun - job.since)
         first = batch[0].task
         try:
-            windows = first.plays.windows(
+            play = first.plays.way if first.way else first.plays.windows
+            windows = play(
                 np.concatenate([job.task.z for job in batch]),
                 first.threshold,
                 labels=_joined([job.task.labels for job in batch]),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # In measures: digests are too many to be names there.
 _BY_DIGEST: Final = "by digest"
 _MOST_NAMED: Final = 50
+# Radians: positions nearer to one line than this have no arc between them that numbers could follow.
+_FLAT: Final = 1e-4
 
 
 class BadPosition(ValueError):
@@ -46,6 +48,17 @@ class NoSuchLabel(ValueError):
                 message += f" and {more} more, which GET /v1/models/NAME of the api lists"
         super().__init__(message)
         self.errors = [{"field": "label", "message": message}]
+
+
+class OtherCheckpoint(ValueError):
+    """An end of a way at a sample that another checkpoint played."""
+
+    def __init__(self, field: str, sample: str, checkpoint: str, wanted: str) -> None:
+        super().__init__(
+            f"{sample} was played by checkpoint {checkpoint}, whose positions mean nothing to {wanted}: ask that one, "
+            "by its digest"
+        )
+        self.errors = [{"field": f"{field}.sample", "message": str(self)}]
 
 
 class NoTemperature(ValueError):
@@ -75,25 +88,42 @@ class Drawn:
         return replace(self, indices=indices, z=self.z[list(indices)], windows=self.windows[list(indices)])
 
 
+def is_way(recipe: Recipe) -> bool:
+    """Whether its windows lie on a way between the two positions it has, and can only be drawn together."""
+    return recipe.options.get("way") is not None
+
+
+def position(context: Context, recipe: Recipe, checkpoint: Checkpoint, index: int, deadline: Deadline) -> list[float]:
+    """Where window `index` of a sample lies. Raises what `draw` does."""
+    generator = _generator(context, checkpoint, deadline)
+    z = _positions(generator, recipe, [index], _labels(generator, recipe, 1))
+    return [float(number) for number in z[0]]
+
+
 def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequence[int], deadline: Deadline) -> Drawn:
     """The windows `indices` of a sample.
 
     Raises BadPosition, NoSuchLabel, NoTemperature, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable,
     NotAGenerator.
     """
-    source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
-    generator = context.generators.get(source, deadline)
+    generator = _generator(context, checkpoint, deadline)
     labels = _labels(generator, recipe, len(indices))
     z = _positions(generator, recipe, indices, labels)
     asked = recipe.options["threshold"]
     threshold = generator.threshold if asked is None else float(asked)
     temperature = _temperature(generator, recipe)
     model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
-    windows = context.decoder.decode(Task(generator, model, z, threshold, labels, temperature), deadline)
+    task = Task(generator, model, z, threshold, labels, temperature, is_way(recipe))
+    windows = context.decoder.decode(task, deadline)
     if key := recipe.options.get("key"):
         windows = snap(windows, generator.lowest_pitch, Key.of(key))
     context.measures.windows.inc(len(indices))
     return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows)
+
+
+def _generator(context: Context, checkpoint: Checkpoint, deadline: Deadline) -> Generator:
+    source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
+    return context.generators.get(source, deadline)
 
 
 def _labels(generator: Generator, recipe: Recipe, n: int) -> Labels | None:
@@ -124,4 +154,25 @@ def _positions(generator: Generator, recipe: Recipe, indices: Sequence[int], lab
     for index, position in enumerate(recipe.z):
         if len(position) != generator.latent_size:
             raise BadPosition(index, len(position), generator.latent_size)
+    if is_way(recipe):
+        return between(recipe.z[0], recipe.z[-1], recipe.n, recipe.options["way"])[list(indices)]
     return np.array([recipe.z[index] for index in indices], np.float32)
+
+
+def between(first: list[float], last: list[float], n: int, way: str) -> Positions:
+    """So many positions from one to another: float32 [n, d], both ends exactly among them.
+
+    "slerp" goes along the arc between them (Shoemake, 1985; of positions, White, 2016), unless they lie in one line
+    with the middle, where there is none.
+    """
+    a, b = np.array(first, np.float32).astype(float), np.array(last, np.float32).astype(float)
+    t = np.linspace(0, 1, n)[:, None]
+    along = (1 - t) * a + t * b
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    if way == "slerp" and lengths > 0:
+        angle = np.arccos(np.clip(a @ b / lengths, -1, 1))
+        if _FLAT < angle < np.pi - _FLAT:
+            along = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+    along[0], along[-1] = a, b
+    positions: Positions = along.astype(np.float32)
+    return positions

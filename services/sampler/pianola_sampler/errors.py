@@ -4,7 +4,7 @@ from typing import Final
 
 from pianola_http.problems import Kind
 from pianola_sampler.admission import DeadlinePassed, Stopping, TooManyRequests
-from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature
+from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature, OtherCheckpoint
 from pianola_sampler.negotiation import NotAcceptable
 from pianola_sampler.samples import NoSuchWindow
 
@@ -13,6 +13,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     (NoSuchWindow, 422, "no-such-window", "The sample has no such window"),
     (NoSuchLabel, 422, "no-such-label", "The model was not told this label"),
     (NoTemperature, 422, "no-temperature", "The model has no temperature"),
+    (OtherCheckpoint, 422, "other-checkpoint", "The sample is of another checkpoint"),
     (BadPosition, 422, "bad-position", "The model has no such position"),
     (TooManyRequests, 429, "too-many-requests", "The sampler has all it can do"),
     (Stopping, 503, "stopping", "The sampler is stopping"),

@@ -44,7 +44,7 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**{"label": None, "key": None} | row.options | _chosen(drawn)),
+        options=Options(**{"way": None, "label": None, "key": None} | row.options | _chosen(drawn)),
         windows=windows,
         created_at=row.created_at,
     )

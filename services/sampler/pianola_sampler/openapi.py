@@ -29,7 +29,7 @@ def complete(document: Document) -> None:
         if not path.startswith("/v1/"):
             continue
         for method, operation in operations.items():
-            if method == "post":
+            if path.endswith("/samples"):
                 # Everything in it has a default.
                 operation["requestBody"]["required"] = False
             if method == "delete":

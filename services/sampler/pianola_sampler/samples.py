@@ -1,6 +1,7 @@
 """Samples: drawn from a model, kept as what is needed to draw them again, and answered in the form asked for."""
 
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from apiflask import APIBlueprint
@@ -19,7 +20,7 @@ from pianola_sampler.context import here
 from pianola_sampler.drawing import Drawn
 from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
-from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
+from pianola_sampler.schemas import LARGEST_SEED, End, NewInterpolation, NewSample, NewSampleQuery, Sample, SampleQuery
 
 _ENDINGS: Final = {form: "mid" if form == Form.MIDI else form.value for form in Form}
 _SHOWN: Final = frozenset({Form.PNG, Form.SVG})
@@ -50,13 +51,22 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.windows)
     with here().admission.admitted() as deadline:
-        row, drawn, repeated = _drawn(name, json_data, deadline)
-        response = _answer(row, drawn, form, deadline)
-    response.status_code = 201
-    response.headers["Location"] = f"/v1/samples/{row.id}"
-    if repeated:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+        return _made(lambda session: _planned(session, name, json_data), form, deadline)
+
+
+@blueprint.post("/models/<name>/interpolations")
+@blueprint.input(NewInterpolation)
+@blueprint.input(NewSampleQuery, location="query")
+@blueprint.output(Sample, status_code=201)
+def interpolate(name: str, json_data: NewInterpolation, query_data: NewSampleQuery) -> Response:
+    """Draw a way from one window to another
+
+    Each end is a window of a seed, a window of a sample of the same checkpoint, or a position z. The answer is a
+    sample: its first and last windows are what the ends play with the options of this request.
+    """
+    form = choose(request.accept_mimetypes, query_data.format, json_data.steps)
+    with here().admission.admitted() as deadline:
+        return _made(lambda session: _planned_way(session, name, json_data, deadline), form, deadline)
 
 
 @blueprint.get("/samples/<sample>")
@@ -91,7 +101,21 @@ def forget(sample: str) -> tuple[str, int]:
     return "", 204
 
 
-def _drawn(name: str, wanted: NewSample, deadline: Deadline) -> tuple[Row, Drawn, bool]:
+Plan = tuple[Callable[[], Recipe], Checkpoint]
+"""From what to draw, and what, which is asked when the records are closed again: it may load a generator."""
+
+
+def _made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Response:
+    row, drawn, repeated = _drawn(plan, deadline)
+    response = _answer(row, drawn, form, deadline)
+    response.status_code = 201
+    response.headers["Location"] = f"/v1/samples/{row.id}"
+    if repeated:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _drawn(plan: Callable[[Session], Plan], deadline: Deadline) -> tuple[Row, Drawn, bool]:
     """A sample, recorded once it is drawn; whether this request's Idempotency-Key had made it before.
 
     Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
@@ -99,9 +123,10 @@ def _drawn(name: str, wanted: NewSample, deadline: Deadline) -> tuple[Row, Drawn
     with here().records.read() as session:
         row = _former(session)
         if row is None:
-            recipe, checkpoint = _planned(session, name, wanted)
+            planned, checkpoint = plan(session)
         else:
-            recipe, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+            former, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+    recipe = planned() if row is None else former
     drawn = _windows(recipe, checkpoint, range(recipe.n), deadline)
     if row is not None:
         return row, drawn, True
@@ -121,14 +146,42 @@ def _former(session: Session) -> Row | None:
     return None if former is None else samples.get(session, str(former.body["id"]))
 
 
-def _planned(session: Session, name: str, wanted: NewSample) -> tuple[Recipe, Checkpoint]:
+def _planned(session: Session, name: str, wanted: NewSample) -> Plan:
     """What to draw, and from what. Raises NotFound."""
     model, checkpoint = models.checkpoint_to_serve(session, name)
     seed = wanted.seed
     if seed is None and wanted.z is None:
         seed = secrets.randbelow(LARGEST_SEED + 1)
     options = wanted.model_dump(exclude={"n", "seed", "z"})
-    return Recipe(model, checkpoint.generator_digest, seed, wanted.z, wanted.windows, options), checkpoint
+    recipe = Recipe(model, checkpoint.generator_digest, seed, wanted.z, wanted.windows, options)
+    return lambda: recipe, checkpoint
+
+
+def _planned_way(session: Session, name: str, wanted: NewInterpolation, deadline: Deadline) -> Plan:
+    """As `_planned`, of a way. Raises NotFound, NoSuchWindow, OtherCheckpoint."""
+    model, checkpoint = models.checkpoint_to_serve(session, name)
+    digest = checkpoint.generator_digest
+    options = wanted.model_dump(exclude={"begin", "to", "steps"})
+    played = {key: value for key, value in options.items() if key != "way"}
+
+    def end(field: str, asked: End) -> Recipe:
+        if asked.sample is None:
+            given = None if asked.z is None else [asked.z]
+            return Recipe(model, digest, asked.seed, given, asked.window + 1, played)
+        row = samples.get(session, asked.sample)
+        if row.checkpoint != digest:
+            raise drawing.OtherCheckpoint(field, row.id, row.checkpoint, digest)
+        if asked.window >= row.n:
+            raise NoSuchWindow(asked.window, row.n)
+        return samples.recipe_of(row)
+
+    ends = [(end("from", wanted.begin), wanted.begin.window), (end("to", wanted.to), wanted.to.window)]
+
+    def recipe() -> Recipe:
+        z = [drawing.position(here(), origin, checkpoint, window, deadline) for origin, window in ends]
+        return Recipe(model, digest, None, z, wanted.steps, options)
+
+    return recipe, checkpoint
 
 
 def _keep(recipe: Recipe) -> tuple[Row, bool]:
@@ -154,6 +207,8 @@ def _keep(recipe: Recipe) -> tuple[Row, bool]:
 def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range, deadline: Deadline) -> Drawn:
     """From memory, or drawn."""
     context = here()
+    if drawing.is_way(recipe) and len(indices) < recipe.n:
+        return _windows(recipe, checkpoint, range(recipe.n), deadline).part(indices)
     drawn = context.cache.get(recipe.id, indices)
     if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
         drawn = whole.part(indices)

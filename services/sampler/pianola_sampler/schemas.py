@@ -19,18 +19,11 @@ MOST_WINDOWS: Final = 64
 Position = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=1, max_length=4096)]
 
 
-class NewSample(BaseModel):
-    """What to draw, and how it is written in forms that have a tempo, a metre and an instrument."""
+class Playing(BaseModel):
+    """How positions are played, and written in forms that have a tempo, a metre and an instrument."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    n: int = Field(1, ge=1, le=MOST_WINDOWS, description="windows to draw; each is 8 quarter notes")
-    seed: int | None = Field(
-        None, ge=0, le=LARGEST_SEED, description="same seed, same windows; without one it is drawn and answered"
-    )
-    z: list[Position] | None = Field(
-        None, min_length=1, max_length=MOST_WINDOWS, description="positions to play, one a window, instead of a seed"
-    )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="where lit begins: higher gives fewer notes; the model's own if not given"
     )
@@ -64,6 +57,18 @@ class NewSample(BaseModel):
             Key.of(value)
         return value
 
+
+class NewSample(Playing):
+    """What to draw, and how it is played and written."""
+
+    n: int = Field(1, ge=1, le=MOST_WINDOWS, description="windows to draw; each is 8 quarter notes")
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="same seed, same windows; without one it is drawn and answered"
+    )
+    z: list[Position] | None = Field(
+        None, min_length=1, max_length=MOST_WINDOWS, description="positions to play, one a window, instead of a seed"
+    )
+
     @model_validator(mode="after")
     def _seed_or_positions(self) -> Self:
         if self.z is None:
@@ -78,6 +83,36 @@ class NewSample(BaseModel):
     def windows(self) -> int:
         """How many are asked for."""
         return self.n if self.z is None else len(self.z)
+
+
+class End(BaseModel):
+    """Where a way begins or ends: at a window of a seed, at a window of a sample, or at a position z."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="the window that this seed draws")
+    sample: str | None = Field(None, max_length=100, description="id of a sample of the same checkpoint")
+    window: int = Field(0, ge=0, lt=MOST_WINDOWS, description="which window of the seed or of the sample")
+    z: Position | None = Field(None, description="a position of the model")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(given is not None for given in (self.seed, self.sample, self.z)) != 1:
+            raise ValueError("give one of seed, sample and z")
+        if self.z is not None and "window" in self.model_fields_set:
+            raise ValueError("a position z is one window: leave window out")
+        return self
+
+
+class NewInterpolation(Playing):
+    """A way from one position to another, and how its windows are played and written."""
+
+    begin: End = Field(alias="from", description="what the first window is")
+    to: End = Field(description="what the last window is")
+    steps: int = Field(8, ge=2, le=MOST_WINDOWS, description="windows on the way, both ends among them")
+    way: Literal["linear", "slerp"] = Field(
+        "slerp", description="along a straight line, or along an arc, on which positions stay as far out as the ends"
+    )
 
 
 class NewSampleQuery(BaseModel):
@@ -99,6 +134,7 @@ class Options(BaseModel):
 
     threshold: float
     temperature: float | None = Field(description="null of a model that has only a threshold")
+    way: Literal["linear", "slerp"] | None = Field(description="of an interpolation: how it went from end to end")
     label: str | None
     key: str | None
     tempo: float
