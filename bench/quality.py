@@ -1,18 +1,18 @@
 """How good what is played is: `vae` and `gan` beside the thesis's networks, given the same time on the same windows.
 
     python bench/quality.py [--data FOLDER] [--sizes small medium large] [--families vae gan] [--rivals vae gan]
-        [--seeds 0 1 2] [--seconds 1200] [--threads N] [--processor-time] [--samples 1000]
+        [--seeds 0 1 2] [--seconds 1200] [--threads N] [--processor-time] [--samples 3000]
         [--results FILE] [--again] [--table] [--quick]
 
-Each model of each size and seed is trained for --seconds, plays 1,000 windows, and is compared with the data; what was
-found is added to --results at once. A later call does what is missing there, so the whole, which takes hours, may be
-done in pieces; --again measures anew, --table measures nothing. The table gives medians over the seeds found so far.
+Each model of each size and seed is trained for --seconds, plays --samples windows, and is compared with the data; what
+was found is added to --results at once. A later call does what is missing there, so the whole, which takes hours, may
+be done in pieces; --again measures anew, --table measures nothing. The table gives medians over the seeds found so far.
 
 What is the same for all: the windows (option set `piano`), the files held out (drawn from the seed, as for a run), the
 threads, the clock. The clock runs during optimizer steps alone, and no model pays for being looked at: every 30 seconds
-of it, a VAE is asked about 512 held-out windows, and its best moment plays, the thesis's too. --processor-time counts
-the process's processor seconds on all its threads, so that several single-threaded runs beside each other are fair;
-20 minutes of two busy cores are 2,400 of those.
+of it, a VAE is asked about 512 held-out windows, and the moment that a run would keep plays; of the thesis's the best.
+--processor-time counts the process's processor seconds on all its threads, so that several single-threaded runs beside
+each other are fair; 20 minutes of two busy cores are 2,400 of those.
 
 Bounds are reconstruction + KL in nats per held-out window. `data` is one half of the data set's files beside the other.
 """
@@ -47,7 +47,10 @@ from pianola_trainer.batches import Split, by_file, evenly, split
 from pianola_trainer.windows import PackedWindows
 
 LOOK_EVERY: Final = 30.0
+SAMPLES: Final = 3000
+"""Windows that each plays: 1,000 drawn from the data itself lack up to a twelfth of its pitches."""
 MOST: Final = 1000
+"""Windows of the data beside them, and so of either side for what looks at both sides together."""
 MOST_SEARCHED: Final = 300
 THESIS_HELD_OUT: Final = RunOptions(epochs=1).held_out
 
@@ -235,7 +238,7 @@ def main() -> None:
         seeds={"nargs": "+", "type": int, "default": [0, 1, 2], "help": "of the runs"},
         seconds={"type": float, "default": 1200.0, "help": "to train each for"},
         threads={"type": int, "default": os.cpu_count(), "help": "CPU threads of each"},
-        samples={"type": int, "default": MOST, "help": "windows that each plays"},
+        samples={"type": int, "default": SAMPLES, "help": "windows that each plays"},
         processor_time={"action": "store_true", "help": "count processor seconds, not those of the wall clock"},
         results={"type": Path, "default": scratch / "pianola-bench-quality.jsonl", "help": "file of what was found"},
         again={"action": "store_true", "help": "measure anew what is there"},
