@@ -23,14 +23,16 @@ def system() -> System:
     return making.undisturbed().system
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def source() -> Checkpoint:
-    return making.undisturbed().final
+    """Not the undisturbed run's, which tests of damage take objects from."""
+    shared = making.undisturbed()
+    return trained(shared.system, shared.dataset, "vae")
 
 
-def trained(system: System, dataset: str) -> Checkpoint:
+def trained(system: System, dataset: str, family: str = "gan") -> Checkpoint:
     """The checkpoint of a run of its own."""
-    run_id = making.submit(system, dataset, "gan", epochs=1)
+    run_id = making.submit(system, dataset, family, epochs=1)
     train(system, run_id)
     return system.checkpoints(run_id)[-1]
 
