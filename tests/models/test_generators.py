@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -5,10 +6,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from pianola.models.base import Generator
+from pianola.models.base import Generator, NotAGenerator
 from pianola.models.calibration import variety
 from pianola.models.presets import PRESETS, BadRunOptions, resolve
-from pianola.models.registry import NotAGenerator, create_learner, load_generator, save_generator
+from pianola.models.registry import create_learner, load_generator, save_generator
 
 from .music import batch
 
@@ -188,6 +189,17 @@ def test_one_window_is_enough_to_calibrate() -> None:
 def test_other_bytes_are_not_a_generator(data: bytes) -> None:
     with pytest.raises(NotAGenerator, match="not a saved generator"):
         load_generator(data)
+
+
+@pytest.mark.parametrize(("family", "preset"), ALL)
+def test_weights_of_other_networks_are_refused_in_words(make: Make, family: str, preset: str) -> None:
+    data, _ = make(family, preset)
+    tensors = safetensors.torch.load(data)
+    metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    largest = max(tensors, key=lambda name: tensors[name].numel())
+    for other in ({**tensors, largest: torch.zeros(3)}, {name: tensors[name] for name in tensors if name != largest}):
+        with pytest.raises(NotAGenerator, match="other networks than this version makes"):
+            load_generator(safetensors.torch.save(other, metadata))
 
 
 def test_unknown_presets_are_refused() -> None:

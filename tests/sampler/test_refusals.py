@@ -1,8 +1,11 @@
 """What is refused, and in which words."""
 
+import json
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
@@ -112,6 +115,15 @@ def test_a_bad_idempotency_key_is_refused(client: FlaskClient) -> None:
     for key in ("", "x" * 201, "é"):
         answer = client.post("/v1/models/waltz/samples", json={}, headers={"Idempotency-Key": key})
         problem(answer, 400, "bad-idempotency-key")
+
+
+def test_a_generator_of_other_networks_cannot_be_played(stage: Stage, first: bytes) -> None:
+    """As a checkpoint of another version may be: whole, but not to be built here."""
+    size = int.from_bytes(first[:8], "little")
+    metadata = json.loads(first[8 : 8 + size])["__metadata__"]
+    stage.checkpoint(safetensors.numpy.save({"other": np.zeros(3, np.float32)}, metadata), "waltz")
+    told = problem(stage.client().post("/v1/models/waltz/samples", json={}), 409, "unplayable-model")
+    assert "train it anew" in told["detail"]
 
 
 def test_generators_that_are_gone_or_damaged(stage: Stage, first: bytes) -> None:

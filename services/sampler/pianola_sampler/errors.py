@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pianola.models.base import NotAGenerator
 from pianola_http.problems import Kind
 from pianola_sampler.admission import DeadlinePassed, Stopping, TooManyRequests
 from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature, OtherCheckpoint
@@ -15,6 +16,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     (NoTemperature, 422, "no-temperature", "The model has no temperature"),
     (OtherCheckpoint, 422, "other-checkpoint", "The sample is of another checkpoint"),
     (BadPosition, 422, "bad-position", "The model has no such position"),
+    (NotAGenerator, 409, "unplayable-model", "This version cannot play the model"),
     (TooManyRequests, 429, "too-many-requests", "The sampler has all it can do"),
     (Stopping, 503, "stopping", "The sampler is stopping"),
     (DeadlinePassed, 504, "deadline-passed", "The sample was not drawn in time"),

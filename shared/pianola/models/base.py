@@ -37,6 +37,14 @@ def noise_of(seed: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
 
 
+class NotAGenerator(ValueError):
+    """Bytes that are no generating half of a model, or of one this version cannot play; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this is not a saved generator: {reason}")
+
+
 class Generator(ABC):
     """The half of a model that plays: from a position z to a window, the same window every time."""
 

@@ -11,7 +11,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from pianola.models.base import Facts, Generator, Learner
+from pianola.models.base import Facts, Generator, Learner, NotAGenerator
 from pianola.models.conditions import Condition
 from pianola.models.family import RunOptions
 from pianola.models.presets import FAMILIES, find_preset
@@ -21,14 +21,6 @@ METADATA = "pianola"
 
 BuildGenerator = Callable[[str, Mapping[str, Tensor], Facts, int], Generator]
 """Preset, tensors and facts as a learner's generating half gave them, lowest pitch -> what plays."""
-
-
-class NotAGenerator(ValueError):
-    """Bytes that are not a generating half saved by `save_generator`; `reason` says why."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"this is not a saved generator: {reason}")
 
 
 def create_learner(
@@ -76,7 +68,10 @@ def load_generator(data: bytes) -> Generator:
     if identity["family"] not in FAMILIES:
         raise NotAGenerator(f"its family {identity['family']!r} is not known here")
     build: BuildGenerator = _named(FAMILIES[identity["family"]].generator)
-    return build(identity["preset"], tensors, identity["facts"], identity["lowest_pitch"])
+    try:
+        return build(identity["preset"], tensors, identity["facts"], identity["lowest_pitch"])
+    except (RuntimeError, KeyError) as other:
+        raise NotAGenerator("its weights are of other networks than this version makes: train it anew") from other
 
 
 def _named(path: str) -> Any:
