@@ -28,7 +28,7 @@ up: setup
 
 test: setup
 	tests/install-programs
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures that start real servers: once per session where isolation allows, else once per test."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from sqlalchemy import create_engine, make_url, text
 
 from pianola.records import Records, open_records
 from pianola.records.migrate import upgrade
+
+# Tests run a process a core: what they compute, and the processes they start, take one thread each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
