@@ -1,14 +1,20 @@
 """The decoder that writes notes, and the voices."""
 
 import copy
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from corpus import midi_files
 from torch import Tensor
 from torch.nn import functional
 
-from pianola.models.note_decoder import STOP, NoteDecoder, Notes, dice_between, dice_of
+from pianola.codec.options import PRESETS
+from pianola.codec.verdict import judge
+from pianola.models.base import Floats
+from pianola.models.note_decoder import FIRST_LENGTH, STOP, NoteDecoder, Notes
+from pianola.models.note_dice import MOST_STRUCK, Dice, dice_between, dice_of
+from pianola.models.note_writer import Column, NoteWriter, hear, writable
 from pianola.models.voices import Choir, sing
 
 from .music import CHORDS, LOWEST_PITCH, SCALE, Note, window
@@ -81,16 +87,16 @@ def test_what_is_learnt_by_heart_is_written_so() -> None:
         optimizer.step()
     assert loss.item() < 2
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5, 1.0, dice_of(z.numpy()))
-    assert torch.equal(written.float(), music)
+        written = NoteWriter(copy.deepcopy(network)).write(z.numpy(), 0.5, 1.0, dice_of(z.numpy()))
+    assert np.array_equal(written, music.numpy())
 
 
 def test_written_windows_are_possible_ones() -> None:
     network = decoder(4)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        written = copy.deepcopy(network).double().eval().write(z, 0.5, 1.0, dice_of(z.numpy()))
-        nats = network.nats(Notes.of(written.float()), z, torch.zeros(3, dtype=torch.int64))
+        written = NoteWriter(copy.deepcopy(network)).write(z.numpy(), 0.5, 1.0, dice_of(z.numpy()))
+        nats = network.nats(Notes.of(torch.from_numpy(written).float()), z, torch.zeros(3, dtype=torch.int64))
     assert torch.isfinite(nats).all()
 
 
@@ -99,16 +105,19 @@ def test_writing_goes_by_the_chances_that_the_likelihood_has(monkeypatch: pytest
     with torch.no_grad():
         network.rows.bias[STOP] -= 2  # more notes, so that a column has many others before it
     columns: list[Tensor] = []
-    write_column = NoteDecoder._write_column
+    write_column = NoteWriter._write_column
 
-    def note_scores(self: NoteDecoder, *given: Any) -> None:
-        columns.append(given[5].clone())
-        write_column(self, *given)
+    def note_scores(
+        self: NoteWriter, harmonies: Tensor, column: Column, temperature: float, struck: Tensor, left: Tensor
+    ) -> None:
+        columns.append(column.scores.clone())
+        write_column(self, harmonies, column, temperature, struck, left)
 
-    monkeypatch.setattr(NoteDecoder, "_write_column", note_scores)
+    monkeypatch.setattr(NoteWriter, "_write_column", note_scores)
     z = torch.randn(3, 4)
     with torch.inference_mode():
-        notes = Notes.of(network.write(z, 0.5, 1.0, dice_of(z.numpy())).double())
+        written = NoteWriter(network).write(z.numpy(), 0.5, 1.0, dice_of(z.numpy()))
+        notes = Notes.of(torch.from_numpy(written).double())
         _, _, expected = network._scores_of_empty_columns(notes, z.double(), torch.zeros(3, dtype=torch.int64))
     assert len(notes.row) > 100
     torch.testing.assert_close(torch.stack(columns, 1).flatten(0, 1), expected)
@@ -116,14 +125,18 @@ def test_writing_goes_by_the_chances_that_the_likelihood_has(monkeypatch: pytest
 
 def test_dice_on_the_way_are_as_even_as_dice_and_change_by_and_by() -> None:
     first, last = dice_of(torch.randn(2, 4).numpy())
-    way = dice_between(first, last, torch.linspace(0, 1, 5).double())
-    assert torch.equal(way[0], first)
-    assert torch.equal(way[-1], last)
+    way = dice_between(first, last, np.linspace(0, 1, 5))
+    assert np.array_equal(way[0], first)
+    assert np.array_equal(way[-1], last)
     for dice in way:
-        shares = torch.histc(dice, 10, 0, 1) / dice.numel()
-        assert shares.tolist() == pytest.approx([0.1] * 10, abs=0.02)
-    steps = (way[1:] - way[:-1]).abs().mean((1, 2, 3))
-    assert steps.max() < 0.6 * (last - first).abs().mean()
+        assert _evenness(dice) == pytest.approx([0.1] * 10, abs=0.02)
+    steps = np.abs(way[1:] - way[:-1]).mean((1, 2, 3))
+    assert steps.max() < 0.6 * np.abs(last - first).mean()
+
+
+def _evenness(dice: Dice) -> list[float]:
+    """Shares of dice in each tenth of 0..1."""
+    return (np.histogram(dice, 10, (0, 1))[0] / dice.size).tolist()
 
 
 def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
@@ -132,7 +145,92 @@ def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
     near = near * (near < 0.05)
     with torch.no_grad():
         expected = network.near(near[..., None])[..., 0].transpose(1, 2)
-        torch.testing.assert_close(network._hear(near), expected)
+        torch.testing.assert_close(hear(network, near), expected)
+
+
+def busy(seed: int) -> NoteDecoder:
+    """A decoder of chance that writes many notes, with as many weights as make it choose."""
+    network = decoder(seed)
+    with torch.no_grad():
+        network.rows.bias[STOP] -= 2
+        for weight in (network.harmony, network.stop_after.weight):
+            weight.normal_(0, 0.5)
+    return network
+
+
+def at_random(n: int, seed: int) -> tuple[Floats, Dice]:
+    z = np.random.default_rng(seed).standard_normal((n, 4)).astype(np.float32)
+    return z, dice_of(z)
+
+
+@pytest.mark.parametrize("columns", [1, 48, 95])
+def test_an_opening_is_kept_and_gone_on_from(columns: int) -> None:
+    writer, (z, dice) = NoteWriter(busy(1)), at_random(4, 0)
+    free = writer.write(z, 0.4, 0.9, dice)
+    other, others = at_random(4, 1)
+    opening = writer.write(other, 0.4, 0.9, others)[:, :, :columns]
+    written = writer.write(z, 0.4, 0.9, dice, opening)
+    assert np.array_equal(written[:, :, :columns], opening)
+    assert not np.array_equal(written[:, :, columns:], free[:, :, columns:])
+    assert writer.write(z, 0.4, 0.9, dice, written[:, :, :0]).tobytes() == free.tobytes()
+
+
+def test_notes_that_sound_over_the_edge_of_an_opening_go_on_as_long_as_notes_do() -> None:
+    """Lengths after the edge have the chances that lengths have of notes that last at least so long."""
+    writer, (z, dice) = NoteWriter(busy(2)), at_random(150, 0)
+    z[:] = z[0]
+    opening = np.zeros((150, 96, 4), np.uint8)
+    opening[:, 50, 1:] = 1
+    more = np.logical_and.accumulate(writer.write(z, 0.5, 1.0, dice, opening)[:, 50, 4:], 1).sum(1)
+    shares = [(more > limit).mean() for limit in (0, 4, 8, 16)]
+    # A decoder of chance has lengths that fall off with FIRST_LENGTH, and so does what is left of them.
+    assert shares == pytest.approx([np.exp(-(limit + 1) / FIRST_LENGTH) for limit in (0, 4, 8, 16)], abs=0.1)
+
+
+def test_dice_are_found_that_write_any_window() -> None:
+    network = busy(3)
+    writer, music = NoteWriter(network), np.random.default_rng(0).random((12, 96, 96))
+    # From silence to crowds, in long notes and in short ones, up to the edges; rows that no chance would strike.
+    runs = np.repeat(music[:, :, ::6], 6, 2)
+    windows = np.concatenate([music < np.linspace(0, 0.1, 12)[:, None, None], runs < 0.05]).astype(np.uint8)
+    z, dice = at_random(len(windows), 4)
+    for threshold, temperature in ((0.5, 1.0), (0.9, 0.1)):
+        found = writer.dice_that_write(windows, z, threshold, temperature, dice)
+        written = writer.write(z, threshold, temperature, found)
+        assert np.array_equal(written, writable(windows))
+    assert found.min() >= 0
+    assert found.max() < 1
+
+
+def test_dice_that_write_are_as_even_as_those_they_are_made_of() -> None:
+    """Of windows written by chance, dice found with other dice are chance again: none knows of the window any more."""
+    writer, (z, dice), (_, others) = NoteWriter(busy(4)), at_random(24, 5), at_random(24, 6)
+    found = writer.dice_that_write(writer.write(z, 0.5, 1.0, dice), z, 0.5, 1.0, others)
+    taken = found[found != others]
+    assert len(taken) > 3_000
+    assert _evenness(taken) == pytest.approx([0.1] * 10, abs=0.02)
+
+
+def test_of_a_crowded_column_the_highest_notes_are_written() -> None:
+    crowd = np.zeros((1, 96, 96), np.uint8)
+    crowd[0, 10:40, 5:9] = 1
+    crowd[0, 60, 7:] = 1
+    crowd[0, 30, 12] = 1
+    expected = crowd.copy()
+    expected[0, 10 + MOST_STRUCK : 40, 5:9] = 0
+    assert np.array_equal(writable(crowd), expected)
+    # As an opening it is kept all the same.
+    writer, (z, dice) = NoteWriter(busy(5)), at_random(1, 7)
+    assert np.array_equal(writer.write(z, 0.5, 1.0, dice, crowd[:, :, :8])[:, :, :8], crowd[:, :, :8])
+
+
+@pytest.mark.filterwarnings("ignore:the data sets are not here")
+def test_dice_are_found_that_write_real_music() -> None:
+    music = [judge(file.read_bytes(), PRESETS["piano"])[1].lit for file in midi_files("small")[:6]]
+    windows = np.unpackbits(np.concatenate(music), axis=-1)[::2]
+    assert len(windows) > 20
+    writer, (z, dice) = NoteWriter(busy(6)), at_random(len(windows), 8)
+    assert np.array_equal(writer.write(z, 0.5, 1.0, writer.dice_that_write(windows, z, 0.5, 1.0, dice)), windows)
 
 
 def sung_step_by_step(strike: Tensor, hold: Tensor, pitch: Tensor) -> Tensor:

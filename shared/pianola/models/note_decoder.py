@@ -10,24 +10,21 @@ column has already.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianola.models.base import Floats
+from pianola.models.base import SIDE
+from pianola.models.note_dice import MOST_STRUCK
 
-SIDE = 96
 STOP = SIDE
 # In steps: what was just struck, the parts of a beat, and one, two and four beats ago.
 NEAR_LAGS = (1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48)
 FAR_LAGS = (12, 24, 48)
 MOST_AGO = max(NEAR_LAGS)
-MOST_STRUCK = 16
 SPAN = 12
 FARTHEST = 24
 # How much of a note struck a step earlier is left in the trace of former notes: half is gone after 17 steps.
@@ -115,13 +112,13 @@ class NoteDecoder(nn.Module):
 
     # What one or many steps look like; the same for training (all steps at once) and for writing (one by one).
 
-    def _states(self, past: Tensor, z: Tensor, step: slice, before: Tensor) -> tuple[Tensor, Tensor]:
+    def states(self, past: Tensor, z: Tensor, step: slice, before: Tensor) -> tuple[Tensor, Tensor]:
         """past: [n, steps, 5 * 96] -> states [n, steps, state], and the last one [1, n, state]."""
         seen = self.of_past(past) + self.of_latent(z)[:, None] + self.of_step.weight[step]
         states, last = self.recurrent(functional.relu(seen), before)
         return states, last
 
-    def _row_scores(self, states: Tensor, heard: Tensor, z: Tensor, semitones: Tensor, step: slice) -> Tensor:
+    def row_scores(self, states: Tensor, heard: Tensor, z: Tensor, semitones: Tensor, step: slice) -> Tensor:
         """Scores [n, steps, 97] of each row and of stopping in an empty column; heard: [n, 96, steps, kernels]."""
         own_rows = self.register_rows(torch.arange(SIDE) + semitones[:, None] + FARTHEST)
         rows = torch.einsum("nrk,ntk->ntr", own_rows, self.register_gates(states))
@@ -132,19 +129,19 @@ class NoteDecoder(nn.Module):
         scores: Tensor = self.rows(states)
         return scores + torch.cat([rows, stop], 2)
 
-    def _harmonies(self) -> Tensor:
+    def harmonies(self) -> Tensor:
         """[96, harmonies * 96]: from each row struck, to each row below it."""
         kernels = functional.embedding(self._interval, self.harmony) * self._below[..., None]
         return kernels.transpose(1, 2).flatten(1)
 
-    def _harmony_scores(self, harmonies: Tensor, states: Tensor, chosen: Tensor) -> Tensor:
+    def harmony_scores(self, harmonies: Tensor, states: Tensor, chosen: Tensor) -> Tensor:
         """What a column's notes so far, chosen [m, 96], add to the scores [m, 97]; states: [m, state]."""
         seen = (chosen @ harmonies).view(len(chosen), -1, SIDE)
         rows = (seen * (1 + self.harmony_gates(states))[:, :, None]).sum(1)
         count = chosen.sum(1).long().clamp(max=MOST_STRUCK)
         return torch.cat([rows, self.stop_after(count)], 1)
 
-    def _length_scores(self, states: Tensor, heard: Tensor, row: Tensor, last: Tensor) -> Tensor:
+    def length_scores(self, states: Tensor, heard: Tensor, row: Tensor, last: Tensor) -> Tensor:
         """Scores [m, 96] of lengths 1..96 of notes at `row`, after a note of length `last` (0: none) in the column."""
         seen = self.state_length(torch.cat([states, heard], 1))
         scores: Tensor = self.length(functional.relu(seen + self.row_length(row) + self.last_length(last)))
@@ -167,15 +164,15 @@ class NoteDecoder(nn.Module):
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
         of_notes = functional.embedding(spot, states.flatten(0, 1))
         so_far = torch.arange(SIDE) <= notes.row[:, None]
-        scores = functional.embedding(spot, first) + self._harmony_scores(
-            self._harmonies(), of_notes, begins[spot] * so_far
+        scores = functional.embedding(spot, first) + self.harmony_scores(
+            self.harmonies(), of_notes, begins[spot] * so_far
         )
         scores = scores.masked_fill(functional.pad(so_far, (0, 1)), -torch.inf)
         target = torch.where(same, notes.row.roll(-1), STOP)
         after = functional.cross_entropy(scores, target, reduction="none")
         last = torch.where(same, notes.length, 0).roll(1)
         near = heard[notes.window, notes.row, notes.step]
-        lengths = self._length_scores(of_notes, near, notes.row, last).log_softmax(1)
+        lengths = self.length_scores(of_notes, near, notes.row, last).log_softmax(1)
         exactly = lengths.gather(1, notes.length[:, None] - 1)[:, 0]
         # A note that reaches the window's end lasts at least so long: the sum over all longer ones.
         longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
@@ -186,14 +183,14 @@ class NoteDecoder(nn.Module):
         struck, held = self._overheard(notes)
         far = [_later(struck, 1), held, *(_later(struck, lag) for lag in FAR_LAGS)]
         past = torch.cat(far, 1).transpose(1, 2)
-        states, _ = self._states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
+        states, _ = self.states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
         states = functional.dropout(states, self.dropout, self.training)
         lit_before = _later(notes.struck + notes.held, 1)
         lags = (_later(struck, lag) for lag in NEAR_LAGS)
         ever = _later(struck, 1).cummax(2).values
         near = torch.stack([held, _later(struck + held, 1), ever, struck @ self._fades, *lags], 3)
         heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
-        scores = self._row_scores(states, heard, z, semitones, slice(0, SIDE))
+        scores = self.row_scores(states, heard, z, semitones, slice(0, SIDE))
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
 
@@ -211,119 +208,7 @@ class NoteDecoder(nn.Module):
         heard = ~missed.gather(2, began)
         return notes.struck * heard, notes.held * heard
 
-    def write(self, z: Tensor, threshold: float, temperature: float, dice: Tensor) -> Tensor:
-        """Windows uint8 [n, 96, 96] at positions z (float32 [n, latent]), by dice [n, 96, MOST_STRUCK, 2] in 0..1.
-
-        Call it on a float64 copy of the decoder, so that the last bits, which depend on how many are written at once,
-        decide nothing. Stopping's odds are multiplied by the threshold's, so that 0.5 writes as learnt and a higher
-        one writes less. The temperature divides the scores of rows among themselves: it decides which, not how many.
-        """
-        n = len(z)
-        dice = dice.transpose(0, 1)
-        z = z.to(self.rows.weight.dtype)
-        # By step first, so that one step is one block of memory. Before the window nothing sounds.
-        struck = z.new_zeros(SIDE + MOST_AGO, n, SIDE)
-        lit = z.new_zeros(SIDE + 1, n, SIDE)
-        ever, trace = z.new_zeros(n, SIDE), z.new_zeros(n, SIDE)  # what was struck before, for good and fading
-        left = torch.zeros(n, SIDE, dtype=torch.int64)  # steps that a sounding note still has
-        harmonies = self._harmonies()
-        untransposed = torch.zeros(n, dtype=torch.int64)
-        state = self.first_state(z).tanh()[None]
-        reluctance = math.log(threshold / (1 - threshold))
-        for step in range(SIDE):
-            ago = {lag: struck[MOST_AGO + step - lag] for lag in NEAR_LAGS}
-            held = (left > 0).to(z.dtype)
-            past = torch.cat([ago[1], held, *(ago[lag] for lag in FAR_LAGS)], 1)[:, None]
-            states, state = self._states(past, z, slice(step, step + 1), state)
-            heard = self._hear(torch.stack([held, lit[step], ever, trace, *ago.values()], 1))
-            scores = self._row_scores(states, heard[:, :, None], z, untransposed, slice(step, step + 1))[:, 0]
-            scores = scores.masked_fill(functional.pad(lit[step], (0, 1)) > 0, -torch.inf)
-            scores[:, STOP] += reluctance
-            spot = struck[MOST_AGO + step]
-            self._write_column(harmonies, dice[step], temperature, states[:, 0], heard, scores, spot, left)
-            ever = torch.maximum(ever, struck[MOST_AGO + step])
-            trace = FADES_TO * trace + struck[MOST_AGO + step]
-            lit[step + 1] = left > 0
-            left = (left - 1).clamp(min=0)
-        return lit[1:].permute(1, 2, 0).to(torch.uint8)
-
-    def _hear(self, near: Tensor) -> Tensor:
-        """What self.near makes of planes [n, planes, 96] of one step, [n, 96, kernels]; visits lit rows only."""
-        window, plane, row = near.nonzero(as_tuple=True)
-        reach = 2 * SPAN + 1
-        kernels = self.near.weight[..., 0].permute(1, 2, 0).flip(1)  # [planes, reach, kernels]
-        heard = near.new_zeros(len(near) * (SIDE + 2 * SPAN), kernels.shape[2])
-        place = (window * (SIDE + 2 * SPAN) + row)[:, None] + torch.arange(reach)
-        parts = kernels[plane] * near[window, plane, row][:, None, None]
-        heard.index_add_(0, place.flatten(), parts.flatten(0, 1))
-        bias = self.near.bias if self.near.bias is not None else 0.0
-        return heard.view(len(near), SIDE + 2 * SPAN, -1)[:, SPAN:-SPAN] + bias
-
-    def _write_column(
-        self,
-        harmonies: Tensor,
-        dice: Tensor,
-        temperature: float,
-        states: Tensor,
-        heard: Tensor,
-        scores: Tensor,
-        struck: Tensor,
-        left: Tensor,
-    ) -> None:
-        """Strike the notes of one column of all windows: marks struck [n, 96] and puts their lengths into left."""
-        at = torch.arange(len(states))
-        last = torch.zeros(len(states), dtype=torch.int64)
-        now = scores
-        for turn in range(MOST_STRUCK):
-            row = _cast(_tempered(now, temperature), dice[at, turn, 0])
-            going = row < STOP
-            if not going.any():
-                return
-            at, row, last = at[going], row[going], last[going]
-            last = 1 + _cast(self._length_scores(states[at], heard[at, row], row, last), dice[at, turn, 1])
-            struck[at, row] = 1
-            left[at, row] = last
-            now = scores[at] + self._harmony_scores(harmonies, states[at], struck[at])
-            now = now.masked_fill(functional.pad(torch.arange(SIDE) <= row[:, None], (0, 1)), -torch.inf)
-
 
 def _later(planes: Tensor, steps: int) -> Tensor:
     """Planes [n, 96, 96] moved later by `steps`: what was there so many steps ago."""
     return functional.pad(planes, (steps, 0))[:, :, :SIDE]
-
-
-def dice_of(z: Floats) -> Tensor:
-    """Dice [n, 96, MOST_STRUCK, 2] that belong to positions z [n, latent]: the same z writes the same window."""
-    keys = (hashlib.blake2b(row.astype("<f4").tobytes(), digest_size=16).digest() for row in z)
-    casts = [np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8"))) for key in keys]
-    return torch.from_numpy(np.stack([cast.random((SIDE, MOST_STRUCK, 2)) for cast in casts]))
-
-
-def dice_between(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
-    """Dice a share [n] of the way from `first` to `last`, [96, MOST_STRUCK, 2] each: [n, 96, MOST_STRUCK, 2].
-
-    As normal numbers they go along a circle (Shoemake's slerp, 1985, of what is at right angles), so that everywhere on
-    the way they are as even as dice are.
-    """
-    share = share[:, None, None, None]
-    angle = share * math.pi / 2
-    normal = angle.cos() * torch.special.ndtri(first) + angle.sin() * torch.special.ndtri(last)
-    # The ends are taken as they are: there and back again, the last digits would differ.
-    return torch.where(share == 0, first, torch.where(share == 1, last, torch.special.ndtr(normal)))
-
-
-def _tempered(scores: Tensor, temperature: float) -> Tensor:
-    """Scores [m, 97] at a temperature that leaves the chance of stopping, the last, as it is."""
-    if temperature == 1:
-        return scores
-    rows = scores[:, :STOP]
-    # No row may be left to strike.
-    among = (rows / temperature).log_softmax(1).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
-    return torch.cat([rows.logsumexp(1, keepdim=True) + among, scores[:, STOP:]], 1)
-
-
-def _cast(scores: Tensor, dice: Tensor) -> Tensor:
-    """A choice for each row of scores [m, k], by the inverse of its cumulated probabilities at dice [m] in 0..1."""
-    sums = scores.softmax(1).cumsum(1)
-    choice = (sums <= dice[:, None] * sums[:, -1:]).sum(1)
-    return choice.clamp(max=scores.shape[1] - 1)

@@ -21,7 +21,9 @@ from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_condition
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Preset
 from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
-from pianola.models.note_decoder import NoteDecoder, Notes, dice_between, dice_of
+from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.note_dice import Dice, dice_between, dice_of
+from pianola.models.note_writer import NoteWriter
 
 # Samples that choosing a threshold listens to.
 AUDITION = 128
@@ -227,7 +229,7 @@ class NoteGenerator(Generator):
 
     def __init__(self, decoder: NoteDecoder, label: nn.Embedding | None, places: Places, **identity: Any) -> None:
         super().__init__(**identity)
-        self._decoder = decoder.double().eval()
+        self._writer = NoteWriter(decoder)
         self._label = label
         self._places = places
         self.conditions = label.num_embeddings - 1 if label is not None else 0
@@ -242,13 +244,22 @@ class NoteGenerator(Generator):
 
     def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         first, last = dice_of(z[[0, -1]])
-        return self._write(z, threshold, labels, dice_between(first, last, torch.linspace(0, 1, len(z)).double()))
+        return self._write(z, threshold, labels, dice_between(first, last, np.linspace(0, 1, len(z))))
 
-    def _write(self, z: Floats, threshold: float, labels: Tensor | None, dice: Tensor) -> Windows:
-        told = beside(torch.from_numpy(z), self._label, labels)
-        parts = zip(torch.split(told, MOST_AT_ONCE), torch.split(dice, MOST_AT_ONCE), strict=True)
+    def _write(
+        self, z: Floats, threshold: float, labels: Tensor | None, dice: Dice, opening: Windows | None = None
+    ) -> Windows:
+        told = beside(torch.from_numpy(z), self._label, labels).numpy()
         warmth = float(self.facts["temperature"])
-        return torch.cat([self._decoder.write(part, threshold, warmth, cast) for part, cast in parts]).numpy()
+        parts = (slice(first, first + MOST_AT_ONCE) for first in range(0, len(z), MOST_AT_ONCE))
+        return np.concatenate(
+            [
+                self._writer.write(
+                    told[part], threshold, warmth, dice[part], None if opening is None else opening[part]
+                )
+                for part in parts
+            ]
+        )
 
 
 @on_cpu()
