@@ -11,6 +11,7 @@ from PIL import Image
 
 from pianola.evaluation import plots, report_plots
 from pianola.evaluation.canvas import Media, NothingToPlot
+from pianola.evaluation.plane import Plane
 
 VAE_POINTS = [
     (
@@ -117,10 +118,12 @@ def test_two_dimensions_are_drawn_as_they_are_and_more_are_projected() -> None:
     assert b"principal component" in plots.latent_scatter(POSITIONS, media="svg")
     # The same points turned into seven dimensions: the projection finds their plane again, whatever the turn.
     turn = np.linalg.qr(np.random.default_rng(6).normal(size=(7, 7)))[0][:2]
-    projected, names = plots._planar(flat @ turn)
+    plane = Plane.of(flat @ turn)
+    projected = plane.points(flat @ turn)
     centred = flat - flat.mean(axis=0)
     np.testing.assert_allclose(projected @ projected.T, centred @ centred.T, atol=1e-9)
-    assert "principal component 1" in names[0]
+    assert "principal component 1" in plane.names[0]
+    assert sum(plane.shares) == pytest.approx(1)
     variances = projected.var(axis=0)
     assert variances[0] > variances[1]
 

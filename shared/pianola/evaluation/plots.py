@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pianola.evaluation.canvas import DATA, GENERATED, REFERENCE, Media, NothingToPlot, figure_of, rendered
+from pianola.evaluation.plane import Plane
 
 Points = Sequence[tuple[int, Mapping[str, float]]]
 """A run's metric points: (step, values by metric name), in order of steps."""
@@ -101,7 +102,8 @@ def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, m
         raise NothingToPlot(f"latent positions must be finite numbers [n, d], found shape {list(positions.shape)}")
     if files is not None and files.shape != (len(positions),):
         raise NothingToPlot(f"{list(files.shape)} file numbers for {len(positions)} positions")
-    planar, names = _planar(positions.astype(np.float64))
+    plane = Plane.of(positions)
+    planar = plane.points(positions)
     with figure_of(5.2, 4.8) as figure:
         axes = figure.subplots()
         colour: dict[str, Any] = {"color": DATA}
@@ -111,8 +113,8 @@ def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, m
         size = float(np.clip(3000 / len(planar), 2, 24))
         # Points as pixels even in SVG: 16,000 of them would be megabytes of markup.
         axes.scatter(planar[:, 0], planar[:, 1], s=size, alpha=0.75, linewidths=0, rasterized=True, **colour)
-        axes.set_xlabel(names[0])
-        axes.set_ylabel(names[1])
+        axes.set_xlabel(plane.names[0])
+        axes.set_ylabel(plane.names[1])
         axes.set_title(f"Latent space: {len(planar):,} windows" + (", coloured by file" if files is not None else ""))
         return rendered(figure, media)
 
@@ -133,21 +135,3 @@ def _draw_lines(axes: Axes, points: Points, lines: Mapping[str, tuple[str, str]]
             axes.plot(steps, heights, color=colour, label=label, linewidth=1.5, marker="." if len(steps) < 40 else "")
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-
-
-def _planar(positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """[n, d] -> [n, 2] and the names of the axes."""
-    dimensions = positions.shape[1]
-    if dimensions == 1:
-        return np.column_stack([positions, np.zeros(len(positions))]), ("latent axis 1", "")
-    if dimensions == 2:
-        return positions, ("latent axis 1", "latent axis 2")
-    centred = positions - positions.mean(axis=0)
-    variances, directions = np.linalg.eigh(centred.T @ centred)
-    first_two = directions[:, [-1, -2]]
-    # An eigenvector's sign is arbitrary: make its largest entry positive, so that the picture does not flip.
-    largest = np.abs(first_two).argmax(axis=0)
-    first_two = first_two * np.sign(first_two[largest, [0, 1]])
-    shares = variances[[-1, -2]] / max(float(variances.sum()), np.finfo(np.float64).tiny)
-    first, second = (f"principal component {i + 1} ({share:.0%} of variance)" for i, share in enumerate(shares))
-    return centred @ first_two, (first, second)
