@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,34 @@ def test_keys_are_listed_and_deleted(store: ObjectStore) -> None:
     store.delete("a/1")
     store.delete("a/1")
     assert list(store.keys("")) == ["a/2", "ab/1", "b/1"]
+
+
+def test_objects_are_listed_with_their_size_and_time(store: ObjectStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    store.put("a/1", b"one")
+    store.put("a/22", b"four")
+    listed = list(store.listed("a/"))
+    assert [(found.key, found.size) for found in listed] == [("a/1", 3), ("a/22", 4)]
+    assert all(before < found.modified < datetime.now(UTC) + timedelta(seconds=5) for found in listed)
+    one = store.stat("a/1")
+    assert one is not None and one.size == 3 and abs(one.modified - listed[0].modified) < timedelta(seconds=1)
+    assert store.stat("a") is None and store.stat("a/1/none") is None
+
+
+def test_a_write_that_never_ended_is_found_and_given_up(store: ObjectStore) -> None:
+    if isinstance(store, LocalStore):
+        store.ready()
+        (writing,) = store._root.glob(".writing")
+        (writing / "left").write_bytes(b"half")
+    else:
+        assert isinstance(store, S3Store)
+        store._client._create_multipart_upload(store._bucket, "a/big", {})
+    (left,) = store.unfinished()
+    assert datetime.now(UTC) - left.begun < timedelta(minutes=1)
+    assert list(store.keys("")) == []
+    store.abandon(left)
+    store.abandon(left)
+    assert list(store.unfinished()) == []
 
 
 def test_missing_and_corrupt_objects_are_named(store: ObjectStore) -> None:

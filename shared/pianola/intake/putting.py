@@ -2,6 +2,7 @@
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pianola.objects import ObjectStore
@@ -10,6 +11,8 @@ AT_ONCE: Final = 8
 _WAITING: Final = 8 * AT_ONCE
 _BYTES: Final = 4 * 2**20
 """in memory, waiting or under way; a larger object is alone"""
+FRESH: Final = timedelta(hours=6)
+"""An object older than this is written again, and is new: one that no row names is else garbage soon (`pianola gc`)."""
 
 
 class Putting:
@@ -44,5 +47,6 @@ class Putting:
 
     def _put(self, key: str, data: bytes) -> None:
         # The store shows an object whole or not at all, and the key is the content's digest: what is there is right.
-        if not self._store.exists(key):
+        found = self._store.stat(key)
+        if found is None or datetime.now(UTC) - found.modified > FRESH:
             self._store.put(key, data)

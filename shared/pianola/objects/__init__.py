@@ -1,8 +1,17 @@
 """Object store port: one small interface, a local directory and S3 behind it."""
 
 from pianola.objects.local import LocalStore
-from pianola.objects.open import open_store
-from pianola.objects.store import ObjectCorrupt, ObjectMissing, ObjectStore, StoreUnavailable, sha256_file, verified
+from pianola.objects.open import connect_store, open_store
+from pianola.objects.store import (
+    ObjectCorrupt,
+    ObjectMissing,
+    ObjectStore,
+    Stored,
+    StoreUnavailable,
+    Unfinished,
+    sha256_file,
+    verified,
+)
 
 __all__ = [
     "LocalStore",
@@ -10,6 +19,9 @@ __all__ = [
     "ObjectMissing",
     "ObjectStore",
     "StoreUnavailable",
+    "Stored",
+    "Unfinished",
+    "connect_store",
     "open_store",
     "sha256_file",
     "verified",

@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from pianola.objects.store import ObjectMissing, StoreUnavailable
+from pianola.objects.store import ObjectMissing, Stored, StoreUnavailable, Unfinished
 
 _ASIDE = ".writing"
 
@@ -57,6 +59,17 @@ class LocalStore:
         """Whether the object is there."""
         return self._path(key).is_file()
 
+    def stat(self, key: str) -> Stored | None:
+        """The object as it is listed; None where it is not there."""
+        path = self._path(key)
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"look up {key}", error) from error
+        return Stored(key, found.st_size, _time(found)) if stat.S_ISREG(found.st_mode) else None
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, in order."""
         # The folder part of the prefix bounds the walk.
@@ -64,12 +77,33 @@ class LocalStore:
         found = (path.relative_to(self._root).as_posix() for path in start.rglob("*") if path.is_file())
         return iter(sorted(key for key in found if key.startswith(prefix) and not key.startswith(_ASIDE)))
 
+    def listed(self, prefix: str) -> Iterator[Stored]:
+        """Objects whose keys begin with `prefix`, in order."""
+        for key in self.keys(prefix):
+            if (found := self.stat(key)) is not None:  # not deleted since
+                yield found
+
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
         try:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"delete {key}", error) from error
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Writes that have not ended: under way, or left by writers that were killed."""
+        aside = self._root / _ASIDE
+        for path in sorted(aside.iterdir()) if aside.is_dir() else ():
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                yield Unfinished(f"{_ASIDE}/{path.name}", path.name, found.st_size, _time(found))
+
+    def abandon(self, write: Unfinished) -> None:
+        """Give the room of an unfinished write back; one that is gone is no error."""
+        try:
+            (self._root / _ASIDE / write.token).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"delete {write.key}", error) from error
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the directory can be written to."""
@@ -103,6 +137,10 @@ class LocalStore:
             _sync_directory(target.parent)
         except OSError as error:
             raise StoreUnavailable(f"write {key}", error) from error
+
+
+def _time(found: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(found.st_mtime, UTC)
 
 
 def _sync_directory(path: Path) -> None:

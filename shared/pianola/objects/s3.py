@@ -11,7 +11,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from pianola.objects.store import ObjectMissing, StoreUnavailable
+from pianola.objects.store import ObjectMissing, Stored, StoreUnavailable, Unfinished
 
 _MULTIPART = 16 * 2**20
 _CHUNK = 2**20
@@ -84,24 +84,59 @@ class S3Store:
 
     def exists(self, key: str) -> bool:
         """Whether the object is there."""
+        return self.stat(key) is not None
+
+    def stat(self, key: str) -> Stored | None:
+        """The object as it is listed; None where it is not there."""
         try:
             with self._translated("look up", key):
-                self._client.stat_object(self._bucket, key)
+                found = self._client.stat_object(self._bucket, key)
         except ObjectMissing:
-            return False
-        return True
+            return None
+        assert found.last_modified is not None  # every server says it
+        return Stored(key, found.size or 0, found.last_modified)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, in order."""
+        for found in self.listed(prefix):
+            yield found.key
+
+    def listed(self, prefix: str) -> Iterator[Stored]:
+        """Objects whose keys begin with `prefix`, in order."""
         with self._translated("list", prefix):
             for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
-                if found.object_name:
-                    yield found.object_name
+                if found.object_name and found.last_modified:
+                    yield Stored(found.object_name, found.size or 0, found.last_modified)
 
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
         with self._translated("delete", key):
             self._client.remove_object(self._bucket, key)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Writes that have not ended: under way, or left by writers that were killed."""
+        key_marker, id_marker = None, None
+        while True:
+            with self._translated("list unfinished uploads of", self._bucket):
+                # The client has no public method for these: held to its release by our pin.
+                page = self._client._list_multipart_uploads(
+                    self._bucket, key_marker=key_marker, upload_id_marker=id_marker
+                )
+            for upload in page.uploads:
+                if upload.initiated_time is not None and upload.upload_id is not None:
+                    yield Unfinished(upload.object_name, upload.upload_id, 0, upload.initiated_time)
+            if not page.is_truncated:
+                return
+            key_marker, id_marker = page.next_key_marker, page.next_upload_id_marker
+
+    def abandon(self, write: Unfinished) -> None:
+        """Give the room of an unfinished write back; one that is gone is no error."""
+        with self._translated("end the upload of", write.key):
+            try:
+                self._client._abort_multipart_upload(self._bucket, write.key, write.token)
+            except S3Error as error:
+                if error.code != "NoSuchUpload":
+                    raise
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the bucket answers."""

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -28,6 +30,28 @@ class ObjectCorrupt(RuntimeError):
     def __init__(self, key: str, expected: str, found: str) -> None:
         super().__init__(f"object {key!r} has sha256 {found}, its record says {expected}")
         self.key = key
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as the store lists it: its key, its bytes, and when it was written by the store's own clock."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A write that was begun and not ended: what was written so far takes room and is no object.
+
+    `token` is what the store knows it by; `size` in bytes, 0 where the store does not say.
+    """
+
+    key: str
+    token: str
+    size: int
+    begun: datetime
 
 
 class ObjectStore(Protocol):
@@ -59,11 +83,23 @@ class ObjectStore(Protocol):
     def exists(self, key: str) -> bool:
         """Whether the object is there, whole."""
 
+    def stat(self, key: str) -> Stored | None:
+        """The object as it is listed; None where it is not there."""
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, in order."""
 
+    def listed(self, prefix: str) -> Iterator[Stored]:
+        """Objects whose keys begin with `prefix`, in order."""
+
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Writes that have not ended: under way, or left by writers that were killed."""
+
+    def abandon(self, write: Unfinished) -> None:
+        """Give the room of an unfinished write back; one that is gone is no error."""
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the store can be read and written to now."""
