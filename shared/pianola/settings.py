@@ -38,6 +38,20 @@ class Settings(BaseSettings):
         return self
 
 
+class ReapingSettings(Settings):
+    """Settings of a service with a reaper beside its work (see pianola.records.reaper): the same in all of them.
+
+    A lease of 60 s outlives five missed heartbeats of 10 s: a worker that stalls for a garbage collection or a short
+    database restart keeps its run, one that died gives it up within a minute. A lost lease is seen within it and
+    `reap_seconds`: ten processes that look every 5 s ask the database twice a second. What is queued and was sent
+    `resend_seconds` ago is sent again: a duplicate costs one claim that finds nothing.
+    """
+
+    lease_seconds: float = Field(default=60, gt=0)
+    reap_seconds: float = Field(default=5, gt=0)
+    resend_seconds: float = Field(default=30, gt=0)
+
+
 class HttpSettings(Settings):
     """Settings of a service that listens.
 
@@ -59,7 +73,7 @@ class HttpSettings(Settings):
         return self
 
 
-class ApiSettings(HttpSettings):
+class ApiSettings(HttpSettings, ReapingSettings):
     """Settings of the api.
 
     Limits of one upload: bytes of a file (the codec refuses larger ones in any case), bytes of a request's body.
@@ -90,7 +104,7 @@ class SamplerSettings(HttpSettings):
     batch_seconds: float = Field(default=0.003, ge=0, le=1)
 
 
-class WorkerSettings(Settings):
+class WorkerSettings(ReapingSettings):
     """Settings of a Celery worker: `worker` names it in leases and logs, `spool` holds its unfinished files.
 
     `alive_file` is touched every 2 s while the worker is connected to the queue, for a container's health check.
@@ -106,8 +120,7 @@ class PreprocessSettings(WorkerSettings):
 
     `import_max_bytes` bounds one import's download. Addresses that are not public are refused unless `import_private`.
     Buckets other than those in `import_buckets` (names with commas between) are refused; they are read at
-    `import_s3_endpoint` with its keys, or where that is not set at the store's. An import's lease outlives five missed
-    heartbeats.
+    `import_s3_endpoint` with its keys, or where that is not set at the store's.
     """
 
     concurrency: int = Field(default=2, ge=1)
@@ -118,7 +131,6 @@ class PreprocessSettings(WorkerSettings):
     import_s3_access_key: str = ""
     import_s3_secret_key: SecretStr = SecretStr("")
     import_s3_region: str = "us-east-1"
-    lease_seconds: float = Field(default=60, gt=0)
     heartbeat_seconds: float = Field(default=10, gt=0)
 
     @field_validator("import_buckets", mode="before")
@@ -132,14 +144,11 @@ class PreprocessSettings(WorkerSettings):
 class TrainerSettings(WorkerSettings):
     """Settings of the trainer worker.
 
-    A lease of 60 s outlives five missed heartbeats of 10 s: a worker that stalls for a garbage collection or a short
-    database restart keeps its run, one that died gives it up within a minute. `poll_seconds` is how soon a
-    cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are read from the store as they are
+    `poll_seconds` is how soon a cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are read from the store as they are
     trained on.
     """
 
     queues: str = "train,train.gpu,evaluate"
-    lease_seconds: float = Field(default=60, gt=0)
     heartbeat_seconds: float = Field(default=10, gt=0)
     poll_seconds: float = Field(default=1, gt=0)
     torch_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)

@@ -11,11 +11,13 @@ from sqlalchemy import update
 
 from pianola.queue import create_celery
 from pianola.records import Records, builds, imports
-from pianola.records.reaper import RESEND_SECONDS, reap_once
+from pianola.records.reaper import reap_once
 from pianola.records.tables import Dataset, Import, Run
 from pianola.settings import Settings
 
 from .makers import finish, new_dataset, new_file, planned, queued_run
+
+RESEND_SECONDS = 30.0
 
 
 class Broker:
@@ -58,12 +60,12 @@ def test_what_each_build_waits_for_is_sent_again(records: Records, broker: Broke
         builds.start_build(session, unplanned)
         import_id = imports.create(session, idle, {"kind": "url"}).id
     age(records)
-    reap_once(records, broker.celery)
+    reap_once(records, broker.celery, RESEND_SECONDS)
     assert broker.messages("preprocess")[0] == ("import_files", [import_id])
     assert sorted(broker.messages("preprocess")[1:]) == sorted(
         [("plan_build", [unplanned]), ("build_chunk", [half, 1]), ("commit_dataset", [done])]
     )
-    reap_once(records, broker.celery)
+    reap_once(records, broker.celery, RESEND_SECONDS)
     assert len(broker.messages("preprocess")) == 4, "sent once in RESEND_SECONDS"
 
 
@@ -73,9 +75,9 @@ def test_a_send_that_fails_keeps_nothing_else_from_being_sent(records: Records, 
     planned(records, dataset_id)
     age(records)
     broker.redis.set("preprocess", "no list: nothing can be put in this queue")
-    reap_once(records, broker.celery)
+    reap_once(records, broker.celery, RESEND_SECONDS)
     assert broker.messages("train") == [("train_run", [run.id])]
     broker.redis.delete("preprocess")
     age(records)
-    reap_once(records, broker.celery)
+    reap_once(records, broker.celery, RESEND_SECONDS)
     assert broker.messages("preprocess") == [("build_chunk", [dataset_id, number]) for number in (0, 1)]

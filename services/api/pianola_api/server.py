@@ -23,6 +23,6 @@ def at_work(settings: ApiSettings) -> APIFlask:
 
     app = create_app(settings)
     context = context_of(app)
-    start_reaper(context.records, context.celery, context.closing)
+    start_reaper(context.records, context.celery, context.closing, settings)
     server.at_stop(context.closing.set)
     return app

@@ -49,7 +49,7 @@ def main() -> int:
 def _work(settings: PreprocessSettings, records: Records, spool: Spool) -> int:
     app = create_worker(settings, spool)
     stop = threading.Event()
-    start_reaper(records, app, stop)
+    start_reaper(records, app, stop, settings)
     worker = app.Worker(
         hostname=f"preprocess@{settings.worker}",
         queues=[PREPROCESS],

@@ -35,7 +35,7 @@ class Worker:
         signals.worker_shutting_down.connect(self._shutting_down)
         stop = threading.Event()
         with self._spool.open():
-            reaper = start_reaper(self.records, self.celery, stop)
+            reaper = start_reaper(self.records, self.celery, stop, self.settings)
             try:
                 return self._consume()
             finally:

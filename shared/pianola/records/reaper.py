@@ -5,7 +5,6 @@ one; there is no leader, the rows decide.
 import os
 import random
 import threading
-from typing import Final
 
 import structlog
 from celery import Celery
@@ -14,24 +13,18 @@ from sqlalchemy.exc import DBAPIError
 from pianola.queue import EVALUATE_RUN, IMPORT_FILES, TRAIN_RUN, send
 from pianola.records import builds, evaluations, imports, leases
 from pianola.records.open import Records
-
-INTERVAL_SECONDS: Final = 5.0
-"""A lost lease is seen within its 60 s and this; ten processes ask the database twice a second."""
-RESEND_SECONDS: Final = 30.0
-"""A queued row whose message is older is sent again: a duplicate costs one claim that finds nothing."""
-LEASE_SECONDS: Final = 60.0
-"""After the database was away every lease looks old: workers get one lease's time to renew before anything is taken."""
+from pianola.settings import ReapingSettings
 
 _log = structlog.get_logger("reaper")
 
 
-def reap_once(records: Records, celery: Celery) -> None:
+def reap_once(records: Records, celery: Celery, resend_seconds: float) -> None:
     """One round. Raises DBAPIError when the database is away."""
     with records.write() as session:
-        lost_runs = leases.reap(session) + leases.stale_queued(session, RESEND_SECONDS)
-        lost_evaluations = evaluations.stale(session, RESEND_SECONDS)
-        lost_imports = imports.stale(session, RESEND_SECONDS)
-        lost_builds = builds.stale_builds(session, RESEND_SECONDS)
+        lost_runs = leases.reap(session) + leases.stale_queued(session, resend_seconds)
+        lost_evaluations = evaluations.stale(session, resend_seconds)
+        lost_imports = imports.stale(session, resend_seconds)
+        lost_builds = builds.stale_builds(session, resend_seconds)
         lost_tasks = [builds.next_tasks(session, dataset_id) for dataset_id in lost_builds]
     for run_id, queue in lost_runs:
         send(celery, TRAIN_RUN, run_id, queue=queue)
@@ -46,7 +39,9 @@ def reap_once(records: Records, celery: Celery) -> None:
                 break
 
 
-def start_reaper(records: Records, celery: Celery, stop: threading.Event) -> threading.Thread:
+def start_reaper(
+    records: Records, celery: Celery, stop: threading.Event, settings: ReapingSettings
+) -> threading.Thread:
     """Reap in a daemon thread until `stop` is set."""
     between_rounds = threading.Lock()
     # A Celery worker forks its children from this process. A child forked in mid-round would inherit locks of the
@@ -54,19 +49,27 @@ def start_reaper(records: Records, celery: Celery, stop: threading.Event) -> thr
     os.register_at_fork(
         before=between_rounds.acquire, after_in_parent=between_rounds.release, after_in_child=between_rounds.release
     )
-    thread = threading.Thread(target=_loop, args=(records, celery, stop, between_rounds), name="reaper", daemon=True)
+    arguments = (records, celery, stop, settings, between_rounds)
+    thread = threading.Thread(target=_loop, args=arguments, name="reaper", daemon=True)
     thread.start()
     return thread
 
 
-def _loop(records: Records, celery: Celery, stop: threading.Event, between_rounds: threading.Lock) -> None:
-    pause = INTERVAL_SECONDS
+def _loop(
+    records: Records,
+    celery: Celery,
+    stop: threading.Event,
+    settings: ReapingSettings,
+    between_rounds: threading.Lock,
+) -> None:
+    pause = settings.reap_seconds
     # Chance keeps processes that started together from asking together.
     while not stop.wait(pause * random.uniform(0.8, 1.2)):
         try:
             with between_rounds:
-                reap_once(records, celery)
-            pause = INTERVAL_SECONDS
+                reap_once(records, celery, settings.resend_seconds)
+            pause = settings.reap_seconds
         except DBAPIError as error:
-            _log.warning("database_away", error=str(error.orig), pause_seconds=LEASE_SECONDS)
-            pause = LEASE_SECONDS
+            # Every lease looks old then: workers get one lease's time to renew theirs before anything is taken.
+            pause = settings.lease_seconds
+            _log.warning("database_away", error=str(error.orig), pause_seconds=pause)
