@@ -144,8 +144,8 @@ class PreprocessSettings(WorkerSettings):
 class TrainerSettings(WorkerSettings):
     """Settings of the trainer worker.
 
-    `poll_seconds` is how soon a cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are read from the store as they are
-    trained on.
+    `poll_seconds` is how soon a cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are
+    read from the store as they are trained on.
     """
 
     queues: str = "train,train.gpu,evaluate"
