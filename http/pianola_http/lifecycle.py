@@ -20,6 +20,7 @@ REQUEST_ID: Final = "X-Request-Id"
 
 _log = structlog.get_logger("access")
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NAMED: Final = frozenset({"run", "dataset", "sample", "import_id"})
 # Nothing but the page runs scripts; pictures need their inline styles when opened by themselves.
 _CLOSED_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
@@ -49,6 +50,9 @@ def _begin(service: str) -> None:
     # Request threads inherit no context from the one that configured the logs.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(service=service, request_id=g.request_id)
+    # The run, dataset, model ... that the address names.
+    named = {name: value for name, value in (request.view_args or {}).items() if name in _NAMED}
+    structlog.contextvars.bind_contextvars(**named)
 
 
 def _check(json_bytes: int, uploads: Mapping[str, Upload]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from pianola.records import open_records
 from pianola.records.migrate import check
@@ -20,6 +21,16 @@ _TIMEOUT_SECONDS: Final = 60
 _KEEPALIVE_SECONDS: Final = 75
 
 
+class _Logs(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """The server's own lines take the road of all others: see pianola.logs."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the handlers to the root."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """One worker: services wait for databases and disks, which threads do as well as processes.
 
@@ -29,6 +40,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, name: str, bind: str, threads: int, graceful_seconds: int, make: Callable[[], Wsgi]) -> None:
         self._options = {
             "proc_name": name,
+            "logger_class": _Logs,
             "bind": bind,
             "workers": 1,
             "worker_class": "gthread",

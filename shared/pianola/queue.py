@@ -6,13 +6,14 @@ one finds nothing to claim.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from celery import Celery
-from celery.signals import heartbeat_sent
+from celery.signals import heartbeat_sent, task_postrun, task_prerun
 from kombu.exceptions import OperationalError
 
+from pianola.logs import request_id
 from pianola.settings import Settings, WorkerSettings
 
 PREPROCESS: Final = "preprocess"
@@ -20,6 +21,8 @@ TRAIN: Final = "train"
 TRAIN_GPU: Final = "train.gpu"
 EVALUATE: Final = "evaluate"
 
+_REQUEST: Final = "pianola_request_id"
+"""The message header with the id of the request that asked for the work."""
 _log = structlog.get_logger("queue")
 
 
@@ -72,9 +75,23 @@ def create_celery(settings: Settings, name: str = "pianola") -> Celery:
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "interval_max": 0.2},
     )
-    if isinstance(settings, WorkerSettings) and settings.alive_file is not None:
-        _show_life(settings.alive_file)
+    if isinstance(settings, WorkerSettings):
+        task_prerun.connect(_begin_logging)
+        task_postrun.connect(_end_logging)
+        if settings.alive_file is not None:
+            _show_life(settings.alive_file)
     return app
+
+
+def _begin_logging(task: Any, **_: object) -> None:
+    """Every line of a task has the id of the request it came of, if of one, and nothing of the task before."""
+    structlog.contextvars.clear_contextvars()
+    if found := (task.request.headers or {}).get(_REQUEST):
+        structlog.contextvars.bind_contextvars(request_id=found)
+
+
+def _end_logging(**_: object) -> None:
+    structlog.contextvars.clear_contextvars()
 
 
 def _show_life(file: Path) -> None:
@@ -89,13 +106,18 @@ def _show_life(file: Path) -> None:
 def send(app: Celery, task: Task, *ids: str | int, queue: str | None = None) -> bool:
     """Send `task` with `ids` as its arguments to its queue, or to `queue`; False when the broker is away.
 
-    Best effort by design: the row is committed already, and the reaper sends again what nobody claims.
+    Best effort by design: the row is committed already, and the reaper sends again what nobody claims. The id of the
+    request under way, if there is one, goes with it; what the reaper sends has none.
     """
+    asked = request_id()
     try:
-        app.send_task(task.name, args=list(ids), queue=queue or task.queue)
+        app.send_task(
+            task.name, args=list(ids), queue=queue or task.queue, headers=None if asked is None else {_REQUEST: asked}
+        )
     except OperationalError as error:
         _log.warning("task_not_sent", task=task.name, ids=ids, error=str(error))
         return False
+    _log.info("task_sent", task=task.name, ids=ids)
     return True
 
 

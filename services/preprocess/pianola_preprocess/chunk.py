@@ -54,6 +54,7 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
             # Done by another worker, which may have died before it asked for the commit.
             return builds.begin_commit(session, dataset_id) is not None
         known = builds.known(session, dataset_id, [file.sha256 for file in work.files])
+    structlog.contextvars.bind_contextvars(build=work.build, number=number)
     try:
         if work.codec != CODEC_REVISION:
             raise OtherCodec(work.codec)

@@ -50,6 +50,7 @@ def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_i
         _log.info("commit_dropped", dataset=dataset_id)
         return
     build = dataset.builds
+    structlog.contextvars.bind_contextvars(build=build)
     beat = Heartbeat(records, lambda now: builds.heartbeat(now, dataset_id, build))
     with beat as heartbeat, spool.workspace(dataset_id) as folder:
         commit = _Commit(records, store, dataset, folder)

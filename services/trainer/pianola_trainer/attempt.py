@@ -36,4 +36,4 @@ def train(run_id: str, attempt: int, settings: TrainerSettings, workspace: Path,
 
 
 if __name__ == "__main__":
-    sys.exit(run_attempt(train))
+    sys.exit(run_attempt(train, "run"))

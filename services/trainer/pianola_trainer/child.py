@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pianola.logs import for_child
 from pianola_trainer.orders import Order
 
 TAIL_BYTES: Final = 8 * 1024
@@ -36,7 +37,8 @@ class Child:
 
     def __init__(self, module: str, arguments: Sequence[str], workspace: Path, threads: int) -> None:
         self._log, self._refusal = workspace / "log", workspace / "refusal"
-        environment = {**os.environ, **VARIABLES, **dict.fromkeys(_THREADS, str(threads))}
+        self._relayed = 0
+        environment = {**os.environ, **VARIABLES, **dict.fromkeys(_THREADS, str(threads)), **for_child()}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments, str(workspace)],
@@ -89,6 +91,15 @@ class Child:
     def refusal(self) -> str:
         """Why it refused to go on: a sentence for the run's owner."""
         return self._refusal.read_text(encoding="utf-8")
+
+    def new_lines(self) -> list[str]:
+        """What it wrote since this was asked last, whole lines only."""
+        with self._log.open("rb") as log:
+            log.seek(self._relayed)
+            said = log.read()
+        whole = said.rfind(b"\n") + 1
+        self._relayed += whole
+        return said[:whole].decode("utf-8", errors="replace").splitlines()
 
     def last_words(self) -> str:
         """The last 8 KB of what it wrote, and how it ended."""

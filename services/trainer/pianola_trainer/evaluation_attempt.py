@@ -25,4 +25,4 @@ def evaluate(evaluation_id: str, attempt: int, settings: TrainerSettings, worksp
 
 
 if __name__ == "__main__":
-    sys.exit(run_attempt(evaluate))
+    sys.exit(run_attempt(evaluate, "evaluation"))

@@ -21,17 +21,17 @@ Work = Callable[[str, int, TrainerSettings, Path, Orders], None]
 _log = structlog.get_logger("attempt")
 
 
-def run_attempt(work: Work) -> int:
-    """Run `work` as `python -m MODULE ID ATTEMPT WORKSPACE`, a child of the worker; returns the exit code."""
+def run_attempt(work: Work, subject: Literal["run", "evaluation"]) -> int:
+    """Run `work` as `python -m MODULE ID ATTEMPT WORKSPACE`, a child of the worker; returns the exit code.
+
+    subject: what the id is of, as it is called in every line of the log.
+    """
     identity, attempt, workspace = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     # First of all: a supervisor that dies while torch is imported is noticed too.
     rank = int(os.environ.get(RANK, "0"))
     orders = Orders(sys.stdin, workspace if rank == 0 else None)
     settings = TrainerSettings()
-    configure_logs(settings, "trainer")
-    structlog.contextvars.bind_contextvars(id=identity, attempt=attempt)
-    if rank:
-        structlog.contextvars.bind_contextvars(rank=rank)
+    configure_logs(settings, "trainer", **{subject: identity}, attempt=attempt, **({"rank": rank} if rank else {}))
     try:
         work(identity, attempt, settings, workspace, orders)
     except Asked as asked:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from pianola.logs import relay
 from pianola.records.errors import StaleAttempt
 from pianola.settings import TrainerSettings
 from pianola_trainer.child import Child
@@ -60,10 +61,26 @@ def supervise(
 ) -> Ended | None:
     """Watch until the attempt ends. None when the lease was lost: the child is killed, and nothing may be written more.
 
-    claimed_at: time.monotonic() before the claim. stopping: this worker shuts down.
+    claimed_at: time.monotonic() before the claim. stopping: this worker shuts down. What the attempt writes to its log
+    goes to this process's.
     """
+    try:
+        return _watch(child, lease, claimed_at, stopping, settings)
+    finally:
+        _relay(child)
+
+
+def _relay(child: Child) -> None:
+    for line in child.new_lines():
+        relay(line)
+
+
+def _watch(
+    child: Child, lease: Lease, claimed_at: float, stopping: threading.Event, settings: TrainerSettings
+) -> Ended | None:
     renewed, told, deadline, killed = claimed_at, None, float("inf"), False
     while (code := child.wait(settings.poll_seconds)) is None:
+        _relay(child)
         now = time.monotonic()
         if now >= deadline:
             _log.warning("killed", order=told, pid=child.pid)

@@ -55,11 +55,11 @@ def run_import(
     try:
         with Lease(records, settings, row) as lease:
             done = _bring(records, settings, row, Intake(store, folder, limits), web, lease)
-        _log.info("import_succeeded", id=import_id, added=done.added, skipped=done.skipped)
+        _log.info("import_succeeded", import_id=import_id, added=done.added, skipped=done.skipped)
     except _FAILURES as error:
         _fail(records, import_id, row.attempt, str(error))
     except StaleAttempt:
-        _log.info("import_dropped", id=import_id, attempt=row.attempt)
+        _log.info("import_dropped", import_id=import_id, attempt=row.attempt)
     except _AWAY:
         with suppress(*_AWAY, StaleAttempt), records.write() as session:
             imports.release(session, import_id, row.attempt)
@@ -110,9 +110,9 @@ def _fail(records: Records, import_id: str, attempt: int, error: str) -> None:
         with records.write() as session:
             imports.fail(session, import_id, attempt, error)
     except StaleAttempt:
-        _log.info("import_dropped", id=import_id, attempt=attempt)
+        _log.info("import_dropped", import_id=import_id, attempt=attempt)
         return
-    _log.warning("import_failed", id=import_id, error=error)
+    _log.warning("import_failed", import_id=import_id, error=error)
 
 
 @contextmanager
