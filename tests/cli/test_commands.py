@@ -1,4 +1,5 @@
 import json
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -329,6 +330,22 @@ def test_a_way_between_seeds_becomes_a_file(tmp_path: Path) -> None:
     assert server.asked[0].path == "/v1/models/m/interpolations"
     assert body(server) == {"from": {"seed": 1}, "to": {"seed": 2}, "steps": 5, "way": "slerp"}
     assert out.read_bytes() == b"PNG"
+
+
+def test_a_map_is_drawn_and_told_and_its_points_are_played(tmp_path: Path) -> None:
+    windows = [{"x": x, "y": -x, "file": "a.mid", "window": 0, "label": "Bach"} for x in (1.0, 2.0)]
+    told = {"dataset": "songs@2", "step": 9, "latent_size": 32, "variance": [0.2, 0.1], "field": "composer", "of": 7}
+    with scripted(Answer(body=b"PNG"), as_json({**told, "windows": windows})) as server:
+        result = pianola("map", "m", "-o", str(tmp_path / "map.png"), "--field", "composer", server=server)
+    assert result.exit_code == 0, result.output
+    assert [asked.path for asked in server.asked] == ["/v1/models/m/map?format=png&field=composer",
+                                                      "/v1/models/m/map?field=composer"]  # fmt: skip
+    assert "2 of 7 windows of songs@2, checkpoint at step 9: two of 32 dimensions show 30%" in result.output
+    assert re.search(r"Bach +2 +1\.500 +-1\.500", result.output)
+    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
+        result = pianola("sample", "m", "-o", str(tmp_path / "here.mid"), "--at", "1", "-0.5", server=server)
+    assert result.exit_code == 0, result.output
+    assert body(server) == {"at": [[1.0, -0.5]]}
 
 
 def test_models_show_the_labels_they_can_be_asked_for() -> None:

@@ -40,6 +40,7 @@ def child(tmp_path: Path, watching: Keeper, code: str) -> Child:
     ("path", "who"),
     [
         ("/v1/models/mine/samples", "sampler"),
+        ("/v1/models/mine/map", "sampler"),
         ("/v1/samples/sample_1", "sampler"),
         ("/v1/models/mine", "api"),
         ("/v1/models", "api"),

@@ -90,14 +90,10 @@ class Stage:
         client: FlaskClient = create_app(self.settings(auth, **others)).test_client()
         return client
 
-    def checkpoint(self, data: bytes, model: str | None = None) -> str:
-        """Commit a checkpoint whose generating half is `data`; its digest. `model` will point at it."""
-        number = next(_numbers)
-        digest = hashlib.sha256(data).hexdigest()
-        key = f"runs/test/generator-{digest}"
-        self.store.put(key, data)
+    def dataset(self) -> str:
+        """A dataset that counts as built; its id."""
         with self.records.write() as session:
-            dataset = datasets.create(session, f"songs {number}", "piano", PRESETS["piano"].to_json())
+            dataset = datasets.create(session, f"songs {next(_numbers)}", "piano", PRESETS["piano"].to_json())
             datasets.add_files(session, dataset.id, [datasets.NewFile("a.mid", "0" * 64, 1)])
         with self.records.write() as session:
             builds.start_build(session, dataset.id)
@@ -107,8 +103,34 @@ class Stage:
             verdict = FileVerdict(0, True, 9, 40, {}, [], None, None, None)
             builds.finish_chunk(session, dataset.id, 0, builds.ChunkResult(work.build, [verdict], []))
             builds.commit_build(session, dataset.id, builds.Committed(work.build, "0" * 64, "manifest", 9))
-            dataset = datasets.get(session, dataset.id)
-            run = runs.submit(session, dataset, family="gan", preset="default", options={}, seed=1, queue="train")
+        return dataset.id
+
+    def checkpoint(
+        self,
+        data: bytes,
+        model: str | None = None,
+        dataset: str | None = None,
+        family: str = "gan",
+        latent: bytes | None = None,
+        **options: object,
+    ) -> str:
+        """Commit a checkpoint whose generating half is `data`; its digest. `model` will point at it.
+
+        Its run has these options and is of `dataset`, where one is given; latent: the table of positions kept with it.
+        """
+        number = next(_numbers)
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"runs/test/generator-{digest}"
+        self.store.put(key, data)
+        of = dataset or self.dataset()
+        with self.records.write() as session:
+            found = datasets.get(session, of)
+            run = runs.submit(session, found, family=family, preset="default", options=options, seed=1, queue="train")
+        kept = []
+        if latent is not None:
+            name, place = f"latent-{number}.safetensors", f"runs/{run.id}/latent"
+            self.store.put(place, latent)
+            kept = [leases.NewArtefact(name, "latent", number, place, "application/vnd.safetensors", len(latent))]
         with self.records.write() as session:
             claimed = leases.claim(session, run.id, "worker", 60)
             assert claimed is not None
@@ -124,7 +146,7 @@ class Stage:
                 manifest_key="manifest",
                 final=True,
             )
-            committed = leases.commit_checkpoint(session, run.id, claimed.attempt, new, {}, [])
+            committed = leases.commit_checkpoint(session, run.id, claimed.attempt, new, {}, kept)
             if model is not None:
                 models.point(session, model, committed.id)
         return digest

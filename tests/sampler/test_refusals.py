@@ -52,7 +52,7 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
         ({"z": [[]]}, "z.0", "at least 1 item"),
         ({"z": [[0.0, 1e9]]}, "z.0.1", "less than or equal to 1000"),
         ({"z": [["1"]]}, "z.0.0", "valid number"),
-        ({"z": [[0.0]], "seed": 1}, "body", "a seed or positions z, not both"),
+        ({"z": [[0.0]], "seed": 1}, "body", "give one of a seed, positions z and points"),
         ({"z": [[0.0]], "n": 2}, "body", "leave n out"),
         ([], "body", "dictionary"),
     ],

@@ -19,6 +19,7 @@ from pianola_cli.client.resources import (
     Evaluation,
     Event,
     Key,
+    LatentMap,
     MetricPoint,
     Model,
     Plot,
@@ -195,6 +196,14 @@ class Client(Datasets):
         body |= {"from": dict(begin), "to": dict(to), "steps": steps, "way": way}
         return self._post(Sample, f"/v1/models/{part(model)}/interpolations", body)
 
+    def map(self, model: str, field: str | None = None) -> LatentMap:
+        """Where the windows of a model's dataset lie in its latent space; `field` is the label field to show."""
+        return self._get(LatentMap, f"/v1/models/{part(model)}/map", {"field": field})
+
+    def map_bytes(self, model: str, form: str, field: str | None = None) -> bytes:
+        """The map as a picture, coloured by label: `form` is png or svg."""
+        return self._bytes(f"/v1/models/{part(model)}/map", {"format": form, "field": field})
+
     def get_sample(self, sample_id: str) -> Sample:
         """A sample that was drawn before."""
         return self._get(Sample, f"/v1/samples/{part(sample_id)}")
@@ -229,4 +238,4 @@ class _Catalogue(Resource):
 
 def _draw(n: int, options: SampleOptions | None) -> dict[str, Any]:
     body = options.model_dump(exclude_none=True) if options else {}
-    return body if "z" in body and n == 1 else {"n": n, **body}
+    return body if ("z" in body or "at" in body) and n == 1 else {"n": n, **body}

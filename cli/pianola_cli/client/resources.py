@@ -410,15 +410,48 @@ class Sample(Resource):
     created_at: datetime | None = None
 
 
+class MapPoint(Resource):
+    """Where a window of the data lies on a model's map: its file, its number in it from 0, its label."""
+
+    x: float
+    y: float
+    file: str
+    window: int | None = None
+    label: str | None = None
+
+
+class LatentMap(Resource):
+    """Where a model's encoder puts the windows of its dataset, on two axes.
+
+    variance: shares of the positions' variance that x and y show. field: the label field shown. of: how many windows
+    the dataset has, from which those shown are taken evenly.
+    """
+
+    model: str | None = None
+    checkpoint: str | None = None
+    family: str | None = None
+    step: int | None = None
+    dataset: str | None = None
+    latent_size: int = 2
+    axes: list[str] = Field(default_factory=list)
+    variance: list[float] = Field(default_factory=list)
+    field: str | None = None
+    fields: list[str] = Field(default_factory=list)
+    of: int = 0
+    windows: list[MapPoint] = Field(default_factory=list)
+
+
 class SampleOptions(Resource):
     """What a sample is drawn and written with; None leaves the choice to the server.
 
-    z: positions to play, one a window, instead of those of a seed. key: such as "F# minor"; notes are snapped to it.
-    label: one of the values of the model's `condition`. temperature: of a model that has one, above 0 and at most 5.
+    z: positions to play, one a window, instead of those of a seed; at: points (x, y) of the model's map. key: such as
+    "F# minor"; notes are snapped to it. label: one of the values of the model's `condition`. temperature: of a model
+    that has one, above 0 and at most 5.
     """
 
     seed: int | None = None
     z: list[list[float]] | None = None
+    at: list[list[float]] | None = None
     key: str | None = None
     label: str | None = None
     threshold: float | None = None

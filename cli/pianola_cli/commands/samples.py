@@ -47,6 +47,8 @@ def models(client: Client, as_json: bool) -> None:
               help="Where to: a .mid, .png or .zip file, or a folder.")  # fmt: skip
 @click.option("-n", "count", type=click.IntRange(1, 64), default=1, show_default=True, help="How many windows.")
 @click.option("--seed", type=click.IntRange(0, 2**53), help="The same seed gives the same music.")
+@click.option("--at", type=(float, float), multiple=True, metavar="X Y",
+              help="A point of the model's map to play instead of a seed; may be repeated.")  # fmt: skip
 @click.option("--threshold", type=float, help="How sure the model must be of a note.")
 @click.option(
     "--temperature", type=float, help="How freely the model chooses pitches, 1 as learnt; not every model has one."
@@ -64,6 +66,7 @@ def sample(
     out: Path,
     count: int,
     seed: int | None,
+    at: tuple[tuple[float, float], ...],
     threshold: float | None,
     temperature: float | None,
     tempo: float | None,
@@ -76,9 +79,11 @@ def sample(
     """Let MODEL (a name or a checkpoint's digest) play, and save what it plays."""
     from pianola_cli.client import SampleOptions
 
+    count = len(at) or count
     form = _form(out, count)
     options = SampleOptions(
         seed=seed,
+        at=[list(point) for point in at] or None,
         threshold=threshold,
         temperature=temperature,
         tempo=tempo,
@@ -87,6 +92,7 @@ def sample(
         label=label,
     )
     drawn = client.sample(model, count, options)
+    origin = f"at {len(at)} points of its map" if at else f"with seed {drawn.seed}"
     written = save(client, drawn, out, form)
     if png and form == "midi":
         picture = out.with_suffix(".png")
@@ -97,9 +103,7 @@ def sample(
         return
     for path in written:
         click.echo(str(path))
-    click.echo(
-        f"{drawn.model or model} played {count} window{'s' if count > 1 else ''} with seed {drawn.seed}", err=True
-    )
+    click.echo(f"{drawn.model or model} played {count} window{'s' if count > 1 else ''} {origin}", err=True)
     empty = sum(window.empty for window in drawn.windows)
     if empty:
         click.echo(f"{empty} of {len(drawn.windows)} windows hold no note; try another seed", err=True)

@@ -6,6 +6,8 @@ from pianola.models.base import NotAGenerator
 from pianola_http.problems import Kind
 from pianola_sampler.admission import DeadlinePassed, Stopping, TooManyRequests
 from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature, OtherCheckpoint
+from pianola_sampler.latent_map import NoMap
+from pianola_sampler.maps import NoSuchField
 from pianola_sampler.negotiation import NotAcceptable
 from pianola_sampler.samples import NoSuchWindow
 
@@ -15,6 +17,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     (NoSuchLabel, 422, "no-such-label", "The model was not told this label"),
     (NoTemperature, 422, "no-temperature", "The model has no temperature"),
     (OtherCheckpoint, 422, "other-checkpoint", "The sample is of another checkpoint"),
+    (NoSuchField, 422, "no-such-field", "The dataset has no such label field"),
+    (NoMap, 409, "no-map", "The checkpoint has no map"),
     (BadPosition, 422, "bad-position", "The model has no such position"),
     (NotAGenerator, 409, "unplayable-model", "This version cannot play the model"),
     (TooManyRequests, 429, "too-many-requests", "The sampler has all it can do"),

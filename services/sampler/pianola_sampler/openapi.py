@@ -1,8 +1,10 @@
 """What the sampler's OpenAPI document says beyond that of every service: the forms of a sample."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pianola_http.openapi import Document
+from pianola_sampler.maps import FORMS as MAP_FORMS
 from pianola_sampler.negotiation import MEDIA_TYPES, Form
 
 DESCRIPTION: Final = """\
@@ -34,8 +36,15 @@ def complete(document: Document) -> None:
                 operation["requestBody"]["required"] = False
             if method == "delete":
                 continue
+            if path.endswith("/map"):
+                _take_forms(operation["responses"]["200"], MAP_FORMS)
+                continue
             drawn = operation["responses"]["201" if method == "post" else "200"]
             drawn["headers"] = _HEADERS
-            for form in Form:
-                if form != Form.JSON:
-                    drawn["content"][MEDIA_TYPES[form]] = {"schema": {"type": "string", "format": "binary"}}
+            _take_forms(drawn, Form)
+
+
+def _take_forms(answer: Document, forms: Iterable[Form]) -> None:
+    for form in forms:
+        if form != Form.JSON:
+            answer["content"][MEDIA_TYPES[form]] = {"schema": {"type": "string", "format": "binary"}}

@@ -150,11 +150,15 @@ def _planned(session: Session, name: str, wanted: NewSample) -> Plan:
     """What to draw, and from what. Raises NotFound."""
     model, checkpoint = models.checkpoint_to_serve(session, name)
     seed = wanted.seed
-    if seed is None and wanted.z is None:
+    if seed is None and wanted.z is None and wanted.at is None:
         seed = secrets.randbelow(LARGEST_SEED + 1)
-    options = wanted.model_dump(exclude={"n", "seed", "z"})
-    recipe = Recipe(model, checkpoint.generator_digest, seed, wanted.z, wanted.windows, options)
-    return lambda: recipe, checkpoint
+    options = wanted.model_dump(exclude={"n", "seed", "z", "at"})
+
+    def recipe() -> Recipe:
+        z = wanted.z if wanted.at is None else here().maps.get(checkpoint).at(wanted.at)
+        return Recipe(model, checkpoint.generator_digest, seed, z, wanted.windows, options)
+
+    return recipe, checkpoint
 
 
 def _planned_way(session: Session, name: str, wanted: NewInterpolation, deadline: Deadline) -> Plan:

@@ -17,6 +17,8 @@ MOST_WINDOWS: Final = 64
 
 # Beyond that no model has learnt anything, and float32 soon ends.
 Position = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=1, max_length=4096)]
+MapPlace = Annotated[list[Annotated[float, Field(ge=-1000, le=1000)]], Field(min_length=2, max_length=2)]
+"""x and y of a point of a model's map."""
 
 
 class Playing(BaseModel):
@@ -68,21 +70,26 @@ class NewSample(Playing):
     z: list[Position] | None = Field(
         None, min_length=1, max_length=MOST_WINDOWS, description="positions to play, one a window, instead of a seed"
     )
+    at: list[MapPlace] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_WINDOWS,
+        description="points (x, y) of the model's map to play, one a window, instead of a seed",
+    )
 
     @model_validator(mode="after")
     def _seed_or_positions(self) -> Self:
-        if self.z is None:
-            return self
-        if self.seed is not None:
-            raise ValueError("give a seed or positions z, not both")
-        if "n" in self.model_fields_set and self.n != len(self.z):
-            raise ValueError(f"z has {len(self.z)} positions, but n is {self.n}: leave n out")
+        if sum(given is not None for given in (self.seed, self.z, self.at)) > 1:
+            raise ValueError("give one of a seed, positions z and points at of the map")
+        for name, given in (("z", self.z), ("at", self.at)):
+            if given is not None and "n" in self.model_fields_set and self.n != len(given):
+                raise ValueError(f"{name} has {len(given)} positions, but n is {self.n}: leave n out")
         return self
 
     @property
     def windows(self) -> int:
         """How many are asked for."""
-        return self.n if self.z is None else len(self.z)
+        return len(self.z or self.at or ()) or self.n
 
 
 class End(BaseModel):
@@ -177,3 +184,40 @@ class Sample(BaseModel):
     windows: list[Window]
     steps_per_quarter: int = STEPS_PER_QUARTER
     created_at: datetime
+
+
+class MapQuery(NewSampleQuery):
+    """In which form a map is wanted, and what of the data it shows."""
+
+    field: str | None = Field(
+        None,
+        max_length=200,
+        description="the label field to show; if not given that which the model was told, or the first",
+    )
+
+
+class MapPoint(BaseModel):
+    """Where a window of the data lies: x, y on the map; its file, its number there from 0, and its file's label."""
+
+    x: float
+    y: float
+    file: str
+    window: int | None = Field(description="null where the dataset was built before Pianola knew")
+    label: str | None
+
+
+class Map(BaseModel):
+    """The windows of a dataset as a checkpoint's encoder places them, flattened to two dimensions."""
+
+    model: str = Field(description="the name, or the digest, that was asked for")
+    checkpoint: str = Field(description="sha256 of the generating half that plays its points")
+    family: str
+    step: int
+    dataset: str = Field(description="name@version")
+    latent_size: int
+    axes: list[str] = Field(description="what x and y are")
+    variance: list[float] = Field(description="shares of the positions' variance that x and y show, 0 to 1")
+    field: str | None = Field(description="the label field shown; null where the dataset has none")
+    fields: list[str] = Field(description="label fields of the dataset")
+    of: int = Field(description="windows of the dataset, from which those shown are taken evenly")
+    windows: list[MapPoint]

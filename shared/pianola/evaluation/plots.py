@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -16,8 +17,9 @@ from pianola.evaluation.plane import Plane
 Points = Sequence[tuple[int, Mapping[str, float]]]
 """A run's metric points: (step, values by metric name), in order of steps."""
 
-# Names of matplotlib's twenty-colour map repeat after it; more files than that cannot be told apart by eye anyway.
-_FILE_COLOURS = 20
+# Colours of matplotlib's map repeat after it; more files than that cannot be told apart by eye anyway.
+_COLOURS = 20
+_LONGEST_NAME = 30
 
 
 def note_frequency_plot(generated: NDArray[np.float64], data: NDArray[np.float64], media: Media = "png") -> bytes:
@@ -92,11 +94,16 @@ def accuracy_curves(points: Points, media: Media = "png") -> bytes:
         return rendered(figure, media)
 
 
-def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, media: Media = "png") -> bytes:
-    """Where the encoder puts windows: positions [n, d] on two axes, coloured by file [n] if given.
+def latent_scatter(
+    positions: NDArray[Any],
+    files: NDArray[Any] | None = None,
+    media: Media = "png",
+    labels: Sequence[str | None] | None = None,
+) -> bytes:
+    """Where the encoder puts windows: positions [n, d] on two axes, coloured by label [n] if given, else by file [n].
 
-    d = 2 is drawn as it is; more dimensions are projected on their first two principal components.
-    Raises NothingToPlot.
+    d = 2 is drawn as it is; more dimensions are projected on their first two principal components. Labels beyond the
+    twenty that most windows have, and windows without one, are grey. Raises NothingToPlot.
     """
     if positions.ndim != 2 or not len(positions) or not positions.shape[1] or not np.isfinite(positions).all():
         raise NothingToPlot(f"latent positions must be finite numbers [n, d], found shape {list(positions.shape)}")
@@ -104,19 +111,41 @@ def latent_scatter(positions: NDArray[Any], files: NDArray[Any] | None = None, m
         raise NothingToPlot(f"{list(files.shape)} file numbers for {len(positions)} positions")
     plane = Plane.of(positions)
     planar = plane.points(positions)
-    with figure_of(5.2, 4.8) as figure:
+    size = float(np.clip(3000 / len(planar), 2, 24))
+    # Points as pixels even in SVG: 16,000 of them would be megabytes of markup.
+    dots: dict[str, Any] = {"s": size, "alpha": 0.75, "linewidths": 0, "rasterized": True}
+    with figure_of(5.2 if labels is None else 7.2, 4.8) as figure:
         axes = figure.subplots()
-        colour: dict[str, Any] = {"color": DATA}
-        if files is not None:
-            ranks = np.unique(files, return_inverse=True)[1]
-            colour = {"c": ranks % _FILE_COLOURS, "cmap": "tab20", "vmin": 0, "vmax": _FILE_COLOURS - 1}
-        size = float(np.clip(3000 / len(planar), 2, 24))
-        # Points as pixels even in SVG: 16,000 of them would be megabytes of markup.
-        axes.scatter(planar[:, 0], planar[:, 1], s=size, alpha=0.75, linewidths=0, rasterized=True, **colour)
+        if labels is not None:
+            _scatter_by_label(axes, planar, labels, dots)
+        elif files is not None:
+            ranks = np.unique(files, return_inverse=True)[1] % _COLOURS
+            axes.scatter(planar[:, 0], planar[:, 1], c=ranks, cmap="tab20", vmin=0, vmax=_COLOURS - 1, **dots)
+        else:
+            axes.scatter(planar[:, 0], planar[:, 1], color=DATA, **dots)
         axes.set_xlabel(plane.names[0])
         axes.set_ylabel(plane.names[1])
-        axes.set_title(f"Latent space: {len(planar):,} windows" + (", coloured by file" if files is not None else ""))
+        by = "label" if labels is not None else "file" if files is not None else None
+        axes.set_title(f"Latent space: {len(planar):,} windows" + (f", coloured by {by}" if by else ""))
         return rendered(figure, media)
+
+
+def _scatter_by_label(
+    axes: Axes, planar: NDArray[np.float64], labels: Sequence[str | None], dots: Mapping[str, Any]
+) -> None:
+    values = np.array(["" if label is None else label for label in labels])
+    found, counts = np.unique(values[values != ""], return_counts=True)
+    shown = np.sort(found[np.argsort(-counts, kind="stable")[:_COLOURS]])
+    others = ~np.isin(values, shown)
+    if others.any():
+        axes.scatter(planar[others, 0], planar[others, 1], color=REFERENCE, label="others", **dots)
+    colours = mpl.colormaps["tab20"]
+    for rank, value in enumerate(shown.tolist()):
+        of_label = values == value
+        # Half of a long name is enough, and $ would begin a formula.
+        name = (value if len(value) <= _LONGEST_NAME else value[: _LONGEST_NAME - 1] + "…").replace("$", r"\$")
+        axes.scatter(planar[of_label, 0], planar[of_label, 1], color=colours(rank), label=name, **dots)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=max(1.0, 3 / dots["s"] ** 0.5))
 
 
 def _two_sides(name: str) -> dict[str, tuple[str, str]]:

@@ -106,6 +106,12 @@ def names_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dic
     return {position: name for position, name in session.execute(query) if position is not None}
 
 
+def files_at(session: Session, dataset_id: str, positions: Sequence[int]) -> dict[int, DatasetFile]:
+    """Some files of a planned dataset, by position: as many as a statement takes, some thousands."""
+    query = select(DatasetFile).where(DatasetFile.dataset_id == dataset_id, DatasetFile.position.in_(positions))
+    return {row.position: row for row in session.scalars(query) if row.position is not None}
+
+
 def count_by_state(session: Session) -> dict[str, int]:
     """How many datasets there are in each state, those with none included."""
     found = session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
