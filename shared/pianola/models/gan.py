@@ -33,6 +33,8 @@ from pianola.models.voices import Choir, Score
 # Samples that choosing a threshold listens to, and those that choosing how likely rows are made does.
 AUDITION = 64
 LONG_AUDITION = 384
+# Times that a threshold and then a tilt are matched.
+TURNS = 2
 # Rows are made likelier or less so in rounds: how many, how far towards the goal in logits, and at most how far in one.
 ROUNDS = 20
 PACE = 0.5
@@ -352,15 +354,16 @@ class GanLearner(Learner[GanOptions]):
         lit = torch.stack([rows for rows, _, _ in found]).sum(0).double().cpu()
         goal = float(lit.sum()) / sum(pixels for _, pixels, _ in found)
         known = [labels.cpu().numpy() for _, _, labels in found if labels is not None]
-        played = in_proportion(np.concatenate(known), LONG_AUDITION) if known else None
-        # First from no tilt, so that the same weights get the same one, then as dense as the data with it.
+        # From no tilt, so that the same weights get the same one; each of the two moves the other.
         self._tilt, self.threshold = None, 0.5
-        self._match_density(goal, known)
+        for _ in range(TURNS):
+            self._match_density(goal, known)
+            self._match_rows(share_of_rows(lit), known)
+
+    def _match_rows(self, goal: Tensor, known: list[Labels]) -> None:
         player = self._player()
-        self._tilt = player.match_rows(
-            player.positions(self.seed, range(LONG_AUDITION), played), played, share_of_rows(lit)
-        )
-        self._match_density(goal, known)
+        played = in_proportion(np.concatenate(known), LONG_AUDITION) if known else None
+        self._tilt = player.match_rows(player.positions(self.seed, range(LONG_AUDITION), played), played, goal)
 
     def _match_density(self, goal: float, known: list[Labels]) -> None:
         player = self._player()

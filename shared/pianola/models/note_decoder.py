@@ -155,7 +155,6 @@ class NoteDecoder(nn.Module):
         states, heard, first = self._scores_of_empty_columns(notes, z, semitones)
         spot = notes.window * SIDE + notes.step
         same = functional.pad(spot[1:] == spot[:-1], (0, 1))  # is the next note in the same column?
-        # A decision in each still empty column, then one after each note.
         begins = notes.struck.transpose(1, 2).flatten(0, 1)
         target = torch.where(begins.any(1), begins.argmax(1), STOP)
         of_columns = functional.cross_entropy(first, target, reduction="none").view(len(z), SIDE).sum(1)
@@ -163,11 +162,7 @@ class NoteDecoder(nn.Module):
             return of_columns
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
         of_notes = functional.embedding(spot, states.flatten(0, 1))
-        so_far = torch.arange(SIDE) <= notes.row[:, None]
-        scores = functional.embedding(spot, first) + self.harmony_scores(
-            self.harmonies(), of_notes, begins[spot] * so_far
-        )
-        scores = scores.masked_fill(functional.pad(so_far, (0, 1)), -torch.inf)
+        scores = self._scores_after_notes(notes, spot, of_notes, first)
         target = torch.where(same, notes.row.roll(-1), STOP)
         after = functional.cross_entropy(scores, target, reduction="none")
         last = torch.where(same, notes.length, 0).roll(1)
@@ -178,6 +173,22 @@ class NoteDecoder(nn.Module):
         longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
         after = after - torch.where(notes.step + notes.length == SIDE, longer, exactly)
         return of_columns.index_add(0, notes.window, after)
+
+    def scores(self, notes: Notes, z: Tensor) -> Tensor:
+        """Scores [m, 97] of rows and of stopping at every decision that writing untransposed windows takes: one in each
+        still empty column, then one after each note.
+        """
+        untransposed = torch.zeros(len(z), dtype=torch.int64)
+        states, _, first = self._scores_of_empty_columns(notes, z, untransposed)
+        spot = notes.window * SIDE + notes.step
+        return torch.cat([first, self._scores_after_notes(notes, spot, states.flatten(0, 1)[spot], first)])
+
+    def _scores_after_notes(self, notes: Notes, spot: Tensor, states: Tensor, first: Tensor) -> Tensor:
+        """Scores [notes, 97]; spot: each note's column among all, whose states are `states`, and its scores `first`."""
+        so_far = torch.arange(SIDE) <= notes.row[:, None]
+        chosen = notes.struck.transpose(1, 2).flatten(0, 1)[spot] * so_far
+        scores = functional.embedding(spot, first) + self.harmony_scores(self.harmonies(), states, chosen)
+        return scores.masked_fill(functional.pad(so_far, (0, 1)), -torch.inf)
 
     def _scores_of_empty_columns(self, notes: Notes, z: Tensor, semitones: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         struck, held = self._overheard(notes)

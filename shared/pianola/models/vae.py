@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pianola.codec.window import Integers
 from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
 from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
@@ -23,14 +24,22 @@ from pianola.models.family import Preset
 from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
 from pianola.models.note_decoder import NoteDecoder, Notes
 from pianola.models.note_dice import Dice, dice_between, dice_of
+from pianola.models.note_tilt import match_rows
 from pianola.models.note_writer import NoteWriter
 
-# Samples that choosing a threshold listens to.
+# Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128
+# Windows in which rows are made as likely as they were learnt.
+LONG_AUDITION = 512
 SKETCH_WEIGHT = 0.5
 # Windows that are written together.
 MOST_AT_ONCE = 64
 LARGEST_LOG = 10.0
+
+
+def _evenly(n: int, most: int) -> Integers:
+    """So many of 0..n-1, or all."""
+    return np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -299,6 +308,8 @@ class VaeLearner(Learner[VaeOptions]):
         self._trainee = Trainee("vae", network, options)
         self._places: Places | None = None
         self.temperature = 1.0
+        # How much likelier each row is made than it was learnt, in logits: see match_rows.
+        self._tilt = torch.zeros(SIDE, device="cpu")
 
     @property
     def trainees(self) -> tuple[Trainee[VaeNetwork], ...]:
@@ -365,21 +376,41 @@ class VaeLearner(Learner[VaeOptions]):
         if not isinstance(network, NoteNetwork):
             return
         with torch.inference_mode():
-            found = [(*network.posterior(batch, labels), batch.sum((1, 3)), labels) for batch, labels in batches]
-        known = [labels for _, _, _, labels in found if labels is not None]
+            found = [(*network.posterior(batch, told), batch.to(torch.uint8), told) for batch, told in batches]
+        known = [told for _, _, _, told in found if told is not None]
+        windows, labels = torch.cat([batch for _, _, batch, _ in found]), torch.cat(known) if known else None
         places = self._places = Places(
             plain(torch.cat([mean for mean, _, _, _ in found])),
             plain(torch.cat([(0.5 * log_variance).exp() for _, log_variance, _, _ in found])),
-            plain(torch.cat(known)) if known else None,
+            None if labels is None else plain(labels),
         )
         # Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
-        rows = np.linspace(0, len(places.mean) - 1, min(AUDITION, len(places.mean))).round().astype(np.int64)
+        rows = _evenly(len(windows), AUDITION)
         z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
-        lit = plain(torch.cat([lit_by_row for _, _, lit_by_row, _ in found]))[rows].numpy()
-        labels = None if places.label is None else places.label[rows].numpy()
-        player = build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
-        self.temperature = match_temperature(player, z, labels, variety(lit))
-        self.threshold = match_density(player.tempered(self.temperature), z, labels, float(lit.sum(1).mean()) / PIXELS)
+        lit = plain(windows[rows].sum((1, 3), dtype=torch.float32)).numpy()
+        asked = None if places.label is None else places.label[rows].numpy()
+        self._tilt = torch.zeros(SIDE, device="cpu")
+        self.temperature = match_temperature(self._player(), z, asked, variety(lit))
+        self._tilt = plain(self._match_rows(network, windows, labels))
+        density = float(lit.sum(1).mean()) / PIXELS
+        self.threshold = match_density(self._player().tempered(self.temperature), z, asked, density)
+
+    def _match_rows(self, network: NoteNetwork, windows: Tensor, labels: Tensor | None) -> Tensor:
+        rows = torch.from_numpy(_evenly(len(windows), LONG_AUDITION))
+        same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
+
+        def music() -> Iterator[tuple[Notes, Tensor]]:
+            for part in torch.split(rows, MOST_AT_ONCE):
+                batch, told = windows[part].float(), None if labels is None else labels[part]
+                notes = Notes.of(batch[:, 0])
+                mean, log_variance = network.posterior(batch, told)
+                noise = torch.randn(mean.shape, generator=same_noise)
+                yield notes, beside(mean + noise * (0.5 * log_variance).exp(), network.label, told)
+
+        return match_rows(network.decoder, music(), windows.amax((0, 1, 3)) > 0, self.temperature)
+
+    def _player(self) -> Generator:
+        return build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
 
     def generator_facts(self) -> Facts:
         """See Learner."""
@@ -388,12 +419,14 @@ class VaeLearner(Learner[VaeOptions]):
 
     def facts(self) -> Facts:
         """See Learner."""
-        return super().facts() | {"temperature": self.temperature}
+        return super().facts() | {"temperature": self.temperature, "tilt": self._tilt.tolist()}
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
         found = self._trainee.average.state_dict()
         half = {key: plain(value) for key, value in found.items() if key.startswith(("decoder.", "label."))}
+        if self.preset.name != "thesis":
+            half["decoder.rows.bias"] = half["decoder.rows.bias"] + functional.pad(self._tilt, (0, 1))
         return half | self._tensors_of_places()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -407,4 +440,5 @@ class VaeLearner(Learner[VaeOptions]):
         """See Learner."""
         super().restore(tensors, facts)
         self.temperature = float(facts["temperature"])
+        self._tilt = torch.tensor(facts["tilt"], device="cpu")
         self._places = Places.of_tensors(tensors)

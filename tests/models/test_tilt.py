@@ -1,0 +1,54 @@
+"""Rows as likely at a temperature as they were learnt."""
+
+import torch
+from torch import Tensor
+
+from pianola.models.base import SIDE
+from pianola.models.note_decoder import STOP, NoteDecoder, Notes
+from pianola.models.note_tilt import LEAST, match_rows
+
+from .music import batch
+
+COOL = 0.7
+
+
+def decoder() -> NoteDecoder:
+    torch.manual_seed(0)
+    made = NoteDecoder(latent=4, state=8, kernels=2, harmonies=2, registers=2, dropout=0.0)
+    made.expect(0.03)
+    with torch.no_grad():
+        made.rows.bias[:STOP] = torch.linspace(-6, 4, SIDE)  # rows as unequal as a real corpus's
+    return made.eval()
+
+
+def shares(of: NoteDecoder, music: list[tuple[Notes, Tensor]], temperature: float) -> Tensor:
+    """What is expected of each row [96], as the writer's temperature has it: stopping is as likely as ever."""
+    total = torch.zeros(SIDE)
+    with torch.inference_mode():
+        for notes, z in music:
+            scores = of.scores(notes, z)
+            scores = scores[scores[:, :STOP].isfinite().any(1)]
+            among = (scores[:, :STOP] / temperature).softmax(1)
+            total += (among * (1 - scores.softmax(1)[:, STOP:])).sum(0)
+    return total / total.sum()
+
+
+def test_a_cool_decoder_strikes_rows_as_often_as_it_learnt_to() -> None:
+    one = decoder()
+    windows = batch(12)
+    music = [(Notes.of(windows[:, 0]), torch.randn(len(windows), 4, generator=torch.Generator().manual_seed(1)))]
+    goal = shares(one, music, 1.0)
+    cooled = shares(one, music, COOL)
+    assert (cooled - goal).abs().max() > 0.01
+    heard = torch.zeros(SIDE, dtype=torch.bool)
+    heard[20], heard[80] = True, True
+    added = match_rows(one, music, heard, COOL)
+    assert not added[:20].any()
+    assert not added[81:].any()
+    with torch.no_grad():
+        one.rows.bias[:STOP] += added
+    found = shares(one, music, COOL)
+    assert (found - goal)[20:81].abs().max() < 0.002
+    rare = goal[20:81] < LEAST
+    assert rare.any()
+    assert found[20:81][rare].min() > LEAST / 2
