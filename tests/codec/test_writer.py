@@ -2,6 +2,8 @@ import io
 
 import mido
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pianola.codec.options import PRESETS
 from pianola.codec.roll import Note, decode_notes, encode
@@ -26,6 +28,17 @@ def test_what_the_file_says_besides_its_notes() -> None:
     assert (on.type, on.note, on.velocity, on.time) == ("note_on", 60, 99, 0)
     assert (off.type, off.note, off.time) == ("note_off", 60, 480)
     assert end.type == "end_of_track"
+
+
+@given(
+    some=st.lists(st.builds(Note, st.integers(0, 127), st.integers(0, 400_000), st.integers(1, 40_000)), max_size=40)
+)
+def test_mido_writes_the_same_bytes(some: list[Note]) -> None:
+    """Of what it reads in them: lengths of one to four bytes, running status, texts."""
+    data = write_midi(some, MidiOptions(track_name="Präludium " * 20))
+    again = io.BytesIO()
+    read_back(data).save(file=again)
+    assert again.getvalue() == data
 
 
 def test_a_step_is_40_ticks_and_what_ends_comes_before_what_begins() -> None:

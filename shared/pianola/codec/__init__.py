@@ -1,6 +1,6 @@
 """MIDI bytes to rolls and back, one file at a time: options, reader, roll, windows, verdicts, writer.
 
-Import the module you need: only `pianola.codec.writer` loads mido, and nothing here loads torch.
+Import the module you need; nothing here loads torch.
 """
 
 from pianola.codec.native import module
