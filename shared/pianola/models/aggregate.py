@@ -44,11 +44,26 @@ class Places:
 
     def draw(self, seed: int, index: int, label: int | None) -> Floats:
         """Position [latent] of window `index` of `seed`: near a window of the label, or near any where it has none."""
+        rows = self._rows(label)
+        noise = noise_of(seed, index)
+        return self.near(int(rows[noise.integers(len(rows))]), noise)
+
+    def around(self, home: Floats, reach: float, n: int, noise: np.random.Generator, label: int | None) -> Floats:
+        """Positions [n, latent] near windows of the label, drawn from those whose means are nearest to `home`.
+
+        reach: 0, none but the nearest, to 1, any; of m windows it is the m ** reach nearest.
+        """
+        rows = self._rows(label)
+        distances = (self.mean[rows] - torch.from_numpy(home)).square().sum(1)
+        nearest = rows[distances.argsort(stable=True)[: round(len(rows) ** reach)]]
+        return np.stack([self.near(int(nearest[place]), noise) for place in noise.integers(len(nearest), size=n)])
+
+    def _rows(self, label: int | None) -> Tensor:
+        """The windows of the label; all where there are none."""
         rows = torch.arange(len(self.mean))
         if label is not None and self.label is not None and bool((self.label == label).any()):
             rows = rows[self.label == label]
-        noise = noise_of(seed, index)
-        return self.near(int(rows[noise.integers(len(rows))]), noise)
+        return rows
 
     def near(self, row: int, noise: np.random.Generator) -> Floats:
         """A position [latent] from the posterior of window `row`."""

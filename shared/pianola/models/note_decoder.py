@@ -35,9 +35,10 @@ FIRST_LENGTH = 8
 
 @dataclass(frozen=True)
 class Notes:
-    """The notes of windows [n, 96, 96]: where each begins, in order of window, step and row, and for how long it lasts.
+    """The notes of windows [n, 96, 96], or of their first k steps [n, 96, k]: where each begins, in order of window,
+    step and row, and for how long it lasts.
 
-    struck, held: float [n, 96, 96]: a note begins here; a note that began before goes on here.
+    struck, held: float [n, 96, k]: a note begins here; a note that began before goes on here.
     window, step, row, length: int64 [number of notes].
     """
 
@@ -50,13 +51,19 @@ class Notes:
 
     @classmethod
     def of(cls, windows: Tensor) -> Notes:
-        """Read the notes of float windows [n, 96, 96] of 0 and 1."""
+        """Read the notes of float windows [n, 96, k] of 0 and 1."""
+        steps = windows.shape[2]
         before = functional.pad(windows, (1, 0))[:, :, :-1]
         held = windows * before
         struck = windows - held
         window, step, row = struck.transpose(1, 2).nonzero(as_tuple=True)
-        dark_from = torch.where(windows > 0, SIDE, torch.arange(SIDE)).flip(2).cummin(2).values.flip(2)
+        dark_from = torch.where(windows > 0, steps, torch.arange(steps)).flip(2).cummin(2).values.flip(2)
         return cls(struck, held, window, step, row, dark_from[window, row, step] - step)
+
+    @property
+    def steps(self) -> int:
+        """k: how many steps of the windows these notes are of."""
+        return self.struck.shape[2]
 
 
 class NoteDecoder(nn.Module):
@@ -150,14 +157,15 @@ class NoteDecoder(nn.Module):
     def nats(self, notes: Notes, z: Tensor, semitones: Tensor) -> Tensor:
         """-log p(window | z) in nats [n], of each of the n windows whose notes they are; z: [n, latent].
 
-        semitones: how far each window was transposed, int64 [n], so that it is learnt in its own register too.
+        Of windows' first k steps it is that of all windows which begin so. semitones: how far each window was
+        transposed, int64 [n], so that it is learnt in its own register too.
         """
         states, heard, first = self._scores_of_empty_columns(notes, z, semitones)
-        spot = notes.window * SIDE + notes.step
+        spot = notes.window * notes.steps + notes.step
         same = functional.pad(spot[1:] == spot[:-1], (0, 1))  # is the next note in the same column?
         begins = notes.struck.transpose(1, 2).flatten(0, 1)
         target = torch.where(begins.any(1), begins.argmax(1), STOP)
-        of_columns = functional.cross_entropy(first, target, reduction="none").view(len(z), SIDE).sum(1)
+        of_columns = functional.cross_entropy(first, target, reduction="none").view(len(z), notes.steps).sum(1)
         if len(spot) == 0:
             return of_columns
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
@@ -169,9 +177,9 @@ class NoteDecoder(nn.Module):
         near = heard[notes.window, notes.row, notes.step]
         lengths = self.length_scores(of_notes, near, notes.row, last).log_softmax(1)
         exactly = lengths.gather(1, notes.length[:, None] - 1)[:, 0]
-        # A note that reaches the window's end lasts at least so long: the sum over all longer ones.
+        # A note that reaches the last step lasts at least so long: the sum over all longer ones.
         longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
-        after = after - torch.where(notes.step + notes.length == SIDE, longer, exactly)
+        after = after - torch.where(notes.step + notes.length == notes.steps, longer, exactly)
         return of_columns.index_add(0, notes.window, after)
 
     def scores(self, notes: Notes, z: Tensor) -> Tensor:
@@ -180,7 +188,7 @@ class NoteDecoder(nn.Module):
         """
         untransposed = torch.zeros(len(z), dtype=torch.int64)
         states, _, first = self._scores_of_empty_columns(notes, z, untransposed)
-        spot = notes.window * SIDE + notes.step
+        spot = notes.window * notes.steps + notes.step
         return torch.cat([first, self._scores_after_notes(notes, spot, states.flatten(0, 1)[spot], first)])
 
     def _scores_after_notes(self, notes: Notes, spot: Tensor, states: Tensor, first: Tensor) -> Tensor:
@@ -194,14 +202,15 @@ class NoteDecoder(nn.Module):
         struck, held = self._overheard(notes)
         far = [_later(struck, 1), held, *(_later(struck, lag) for lag in FAR_LAGS)]
         past = torch.cat(far, 1).transpose(1, 2)
-        states, _ = self.states(past, z, slice(0, SIDE), self.first_state(z).tanh()[None])
+        states, _ = self.states(past, z, slice(0, notes.steps), self.first_state(z).tanh()[None])
         states = functional.dropout(states, self.dropout, self.training)
         lit_before = _later(notes.struck + notes.held, 1)
         lags = (_later(struck, lag) for lag in NEAR_LAGS)
         ever = _later(struck, 1).cummax(2).values
-        near = torch.stack([held, _later(struck + held, 1), ever, struck @ self._fades, *lags], 3)
+        trace = struck @ self._fades[: notes.steps, : notes.steps]
+        near = torch.stack([held, _later(struck + held, 1), ever, trace, *lags], 3)
         heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
-        scores = self.row_scores(states, heard, z, semitones, slice(0, SIDE))
+        scores = self.row_scores(states, heard, z, semitones, slice(0, notes.steps))
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
 
@@ -215,11 +224,11 @@ class NoteDecoder(nn.Module):
         if not self.training:
             return notes.struck, notes.held
         missed = torch.rand(notes.struck.shape) < 2 * self.dropout * torch.rand(len(notes.struck), 1, 1)
-        began = torch.where(notes.struck > 0, torch.arange(SIDE), 0).cummax(2).values
+        began = torch.where(notes.struck > 0, torch.arange(notes.steps), 0).cummax(2).values
         heard = ~missed.gather(2, began)
         return notes.struck * heard, notes.held * heard
 
 
 def _later(planes: Tensor, steps: int) -> Tensor:
-    """Planes [n, 96, 96] moved later by `steps`: what was there so many steps ago."""
-    return functional.pad(planes, (steps, 0))[:, :, :SIDE]
+    """Planes [n, 96, k] moved later by `steps`: what was there so many steps ago."""
+    return functional.pad(planes, (steps, 0))[:, :, : planes.shape[2]]
