@@ -11,7 +11,7 @@ OUT ?= demo-out
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: constraints.txt requirements-dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) shared/setup.py $(wildcard shared/native/*)
+$(VENV)/.installed: constraints.txt requirements-dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml) shared/setup.py $(wildcard shared/native/*/*)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pianola needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt \

@@ -28,7 +28,7 @@ from pianola.codec.unreadable import UnreadableMidi
 from .music import END, midi
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-SOURCES = sorted((SHARED / "native").glob("*.c"))
+SOURCES = sorted((SHARED / "native" / "codec").glob("*.c"))
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 compiled = pytest.mark.skipif(not pianola.codec.compiled, reason="installed without a compiler: Python does it all")
@@ -146,6 +146,7 @@ def test_a_wheel_holds_the_compiled_half(source: Path, tmp_path: Path) -> None:
     names = wheel_of(source, tmp_path / "wheels")
     assert "pianola/codec/_native.abi3.so" in names
     assert "pianola/codec/_native.pyi" in names
+    assert "pianola/models/_writer.abi3.so" in names
     assert "pianola/records/migrations/script.py.mako" in names
 
 

@@ -1,4 +1,4 @@
-"""The compiled half of the codec: see shared/native and native.py."""
+"""The compiled half of the codec: see shared/native/codec and native.py."""
 
 import numpy as np
 import numpy.typing as npt

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pianola.models.base import SIDE, Floats
+from pianola.models.base import SIDE, Floats, Windows
 
 # Notes that may be struck in one column.
 MOST_STRUCK = 16
@@ -42,3 +42,17 @@ def dice_between(first: Dice, last: Dice, share: Dice) -> Dice:
     # The ends are taken as they are: there and back again, the last digits would differ.
     between = torch.special.ndtr(torch.from_numpy(normal)).numpy()
     return np.where(share == 0, first, np.where(share == 1, last, between))
+
+
+def writable(windows: Windows) -> Windows:
+    """The windows [n, 96, k] without notes that no dice write: of each column the highest MOST_STRUCK are left."""
+    before = np.pad(windows, ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
+    struck = (windows == 1) & (before == 0)
+    if struck.sum(1).max(initial=0) <= MOST_STRUCK:
+        return windows
+    # A note is as it was struck: one too many takes all its steps along.
+    number = struck.cumsum(2)
+    too_many = struck & (struck.cumsum(1) > MOST_STRUCK)
+    latest = np.maximum.accumulate(np.where(struck, number, 0), 2)
+    latest_out = np.maximum.accumulate(np.where(too_many, number, 0), 2)
+    return np.where((latest == latest_out) & (latest > 0), 0, windows).astype(np.uint8)

@@ -12,11 +12,13 @@ from torch.nn import functional
 
 from pianola.models.base import SIDE, Floats, Windows
 from pianola.models.note_decoder import FADES_TO, FAR_LAGS, MOST_AGO, NEAR_LAGS, SPAN, STOP, NoteDecoder, Notes
-from pianola.models.note_dice import MOST_STRUCK, Dice
+from pianola.models.note_dice import MOST_STRUCK, Dice, writable
 
 # Whatever may be written at all has at least this chance: so there are dice for every window, whatever its likelihood,
 # that no rounding changes. About one window in 100,000 has a decision that is owed to it.
 FAINTEST = 1e-10
+# Windows that are written together.
+MOST_AT_ONCE = 64
 # Dice found for a decision keep this share of its chance away from the decisions next to it.
 APART = 0.01
 
@@ -84,8 +86,7 @@ class NoteWriter:
         that sounds until the opening's end lasts at least so long: its length is drawn, by its own dice, from those
         that are. Of a column with more than MOST_STRUCK notes, the lowest beyond them end with the opening.
         """
-        given = None if opening is None else Given.of(opening)
-        return self._write(z, threshold, temperature, torch.from_numpy(dice.copy()), given)
+        return self._write(z, threshold, temperature, dice.copy(), opening)
 
     def dice_that_write(self, windows: Windows, z: Floats, threshold: float, temperature: float, dice: Dice) -> Dice:
         """Dice by which `write` writes these windows at these positions.
@@ -93,12 +94,20 @@ class NoteWriter:
         Each decision's die is where `dice` has it, as a share of the decision's chance: from even dice come even ones.
         Decisions that are not taken keep theirs. Of a column with more than MOST_STRUCK notes the lowest are left out.
         """
-        found = torch.from_numpy(dice.copy())
-        self._write(z, threshold, temperature, found, Given.of(writable(windows)))
-        return found.numpy()
+        found = dice.copy()
+        self._write(z, threshold, temperature, found, writable(windows))
+        return found
+
+    def _write(self, z: Floats, threshold: float, temperature: float, dice: Dice, opening: Windows | None) -> Windows:
+        windows = np.zeros((len(z), SIDE, SIDE), np.uint8)
+        for first in range(0, len(z), MOST_AT_ONCE):
+            part = slice(first, first + MOST_AT_ONCE)
+            given = None if opening is None else Given.of(opening[part])
+            windows[part] = self._write_together(z[part], threshold, temperature, torch.from_numpy(dice[part]), given)
+        return windows
 
     @torch.inference_mode()
-    def _write(
+    def _write_together(
         self, position: Floats, threshold: float, temperature: float, dice: Tensor, given: Given | None
     ) -> Windows:
         decoder, n = self._decoder, len(position)
@@ -158,20 +167,6 @@ class NoteWriter:
             more = given.struck[column.step] & (struck == 0)
             struck[more] = 1
             left[more] = given.length[column.step][more]
-
-
-def writable(windows: Windows) -> Windows:
-    """The windows [n, 96, k] without notes that no dice write: of each column the highest MOST_STRUCK are left."""
-    before = np.pad(windows, ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
-    struck = (windows == 1) & (before == 0)
-    if struck.sum(1).max(initial=0) <= MOST_STRUCK:
-        return windows
-    # A note is as it was struck: one too many takes all its steps along.
-    number = struck.cumsum(2)
-    too_many = struck & (struck.cumsum(1) > MOST_STRUCK)
-    latest = np.maximum.accumulate(np.where(struck, number, 0), 2)
-    latest_out = np.maximum.accumulate(np.where(too_many, number, 0), 2)
-    return np.where((latest == latest_out) & (latest > 0), 0, windows).astype(np.uint8)
 
 
 def hear(decoder: NoteDecoder, near: Tensor) -> Tensor:

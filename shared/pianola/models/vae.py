@@ -18,6 +18,7 @@ from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
 from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
 from pianola.models.calibration import match_density, match_temperature, variety
+from pianola.models.compiled_writer import Sizes, Writer, writer_of
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Preset
@@ -25,7 +26,6 @@ from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu,
 from pianola.models.note_decoder import NoteDecoder, Notes
 from pianola.models.note_dice import Dice, dice_between, dice_of
 from pianola.models.note_tilt import match_rows
-from pianola.models.note_writer import NoteWriter
 
 # Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128
@@ -236,9 +236,9 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
 class NoteGenerator(Generator):
     """Draws positions where the data lies and lets the decoder write notes there."""
 
-    def __init__(self, decoder: NoteDecoder, label: nn.Embedding | None, places: Places, **identity: Any) -> None:
+    def __init__(self, writer: Writer, label: nn.Embedding | None, places: Places, **identity: Any) -> None:
         super().__init__(**identity)
-        self._writer = NoteWriter(decoder)
+        self._writer = writer
         self._label = label
         self._places = places
         self.conditions = label.num_embeddings - 1 if label is not None else 0
@@ -260,15 +260,7 @@ class NoteGenerator(Generator):
     ) -> Windows:
         told = beside(torch.from_numpy(z), self._label, labels).numpy()
         warmth = float(self.facts["temperature"])
-        parts = (slice(first, first + MOST_AT_ONCE) for first in range(0, len(z), MOST_AT_ONCE))
-        return np.concatenate(
-            [
-                self._writer.write(
-                    told[part], threshold, warmth, dice[part], None if opening is None else opening[part]
-                )
-                for part in parts
-            ]
-        )
+        return self._writer.write(told, threshold, warmth, dice, opening)
 
 
 @on_cpu()
@@ -280,17 +272,17 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
         thesis = ThesisDecoder(sizes["latent"])
         load_plain(thesis, tensors, "decoder.")
         return PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
-    of_notes = ("latent", "state", "kernels", "harmonies", "registers", "dropout")
     label = label_embedding(count_conditions(tensors, "label."))
     told = 0
     if label is not None:
         load_plain(label, tensors, "label.")
         told = label.embedding_dim
-    notes = NoteDecoder(**{key: sizes[key] for key in of_notes} | {"latent": told + sizes["latent"]})
-    load_plain(notes, tensors, "decoder.")
+    of_notes = Sizes(**{key: sizes[key] for key in Sizes._fields} | {"latent": told + sizes["latent"]})
+    weights = {name: value.numpy() for name, value in tensors.items() if name.startswith("decoder.")}
+    writer = writer_of(of_notes, {name.removeprefix("decoder."): value for name, value in weights.items()})
     places = Places.of_tensors(tensors)
     assert places is not None  # a generator is saved after its learner was calibrated
-    return NoteGenerator(notes, label, places, **identity)
+    return NoteGenerator(writer, label, places, **identity)
 
 
 class VaeLearner(Learner[VaeOptions]):
