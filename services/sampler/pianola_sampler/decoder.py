@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Positions = npt.NDArray[np.float32]
 Rolls = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+
+_T = TypeVar("_T")
 
 # After this long without a batch, nobody is expected to come back.
 _IDLE_SECONDS: Final = 0.1
@@ -67,12 +69,31 @@ class Task:
         """The generator at the task's temperature."""
         return self.generator if self.temperature is None else self.generator.tempered(self.temperature)
 
+    def __len__(self) -> int:
+        return len(self.z)
+
+
+@dataclass(frozen=True)
+class Work(Generic[_T]):
+    """Something else that a generator does, in a batch alone; `model` names it in measures."""
+
+    model: str
+    do: Callable[[], _T]
+    windows: int = 1
+
+    def __len__(self) -> int:
+        return self.windows
+
 
 @dataclass(frozen=True)
 class _Job:
-    task: Task
-    future: Future[Rolls] = field(default_factory=Future)
+    task: Task | Work[Any]
+    future: Future[Any] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
+
+    def fits(self, other: _Job) -> bool:
+        """Whether one batch may hold both."""
+        return isinstance(self.task, Task) and isinstance(other.task, Task) and self.task.fits(other.task)
 
 
 class Decoder:
@@ -119,8 +140,16 @@ class Decoder:
 
     def decode(self, task: Task, deadline: Deadline) -> Rolls:
         """Windows [n, 96, 96] of 0 and 1, the same whatever else is in their batch. Raises DeadlinePassed."""
+        windows: Rolls = self._wait_for(_Job(task), deadline)
+        return windows
+
+    def work(self, work: Work[_T], deadline: Deadline) -> _T:
+        """What it comes to. Raises what it raises, and DeadlinePassed."""
+        found: _T = self._wait_for(_Job(work), deadline)
+        return found
+
+    def _wait_for(self, job: _Job, deadline: Deadline) -> Any:
         self.start()
-        job = _Job(task)
         with self._changed:
             self._jobs.append(job)
             self._changed.notify_all()
@@ -163,8 +192,8 @@ class Decoder:
         left: deque[_Job] = deque()
         windows = 0
         for job in self._jobs:
-            more = windows + len(job.task.z)
-            if batch and not (job.task.fits(batch[0].task) and more <= self._batching.windows):
+            more = windows + len(job.task)
+            if batch and not (job.fits(batch[0]) and more <= self._batching.windows):
                 left.append(job)
             elif job.future.set_running_or_notify_cancel():  # false where the deadline has passed
                 batch.append(job)
@@ -176,36 +205,37 @@ class Decoder:
         begun = time.monotonic()
         for job in batch:
             self._measures.waited(begun - job.since)
-        first = batch[0].task
         try:
-            play = first.plays.way if first.way else first.plays.windows
-            windows = play(
-                np.concatenate([job.task.z for job in batch]),
-                first.threshold,
-                labels=_joined([job.task.labels for job in batch]),
-            )
+            found = _done([job.task for job in batch])
         except Exception as error:  # the thread goes on; those who asked are told
-            _log.error("batch_failed", model=first.model, exc_info=error)
+            _log.error("batch_failed", model=batch[0].task.model, exc_info=error)
             for job in batch:
                 job.future.set_exception(error)
             return
-        self._measures.decoded(first.model, len(windows), time.monotonic() - begun)
+        self._measures.decoded(batch[0].task.model, sum(len(job.task) for job in batch), time.monotonic() - begun)
         with self._changed:
             self._expected = len(batch) + len(self._jobs)
             self._ended = time.monotonic()
-        for job, part in zip(batch, _parts(windows, batch), strict=True):
+        for job, part in zip(batch, found, strict=True):
             job.future.set_result(part)
+
+
+def _done(tasks: Sequence[Task | Work[Any]]) -> Sequence[Any]:
+    """What each of a batch comes to: its windows, or what the one that is alone does."""
+    together = [task for task in tasks if isinstance(task, Task)]
+    if len(together) < len(tasks):
+        return [task.do() for task in tasks if isinstance(task, Work)]
+    first = together[0]
+    play = first.plays.way if first.way else first.plays.windows
+    labels = _joined([task.labels for task in together])
+    windows = play(np.concatenate([task.z for task in together]), first.threshold, labels=labels)
+    return np.split(windows, np.cumsum([len(task) for task in together])[:-1])
 
 
 def _joined(labels: list[Labels | None]) -> Labels | None:
     """The labels of tasks that fit: all have some or none has."""
     given = [each for each in labels if each is not None]
     return np.concatenate(given) if given else None
-
-
-def _parts(windows: Rolls, batch: list[_Job]) -> Iterable[Rolls]:
-    ends = np.cumsum([len(job.task.z) for job in batch])
-    return np.split(windows, ends[:-1])
 
 
 def _import_torch(threads: int) -> None:
