@@ -40,9 +40,9 @@ ROUNDS = 20
 PACE = 0.5
 FARTHEST = 2.0
 # The least share of lit pixels of a row in the data's range: 1,000 windows then hold some of its notes. The range goes
-# on for half an octave on either side, since the data heard is a part of what there is.
+# on for a few semitones on either side, since the data heard is a part of what there is.
 LEAST = 4e-4
-MARGIN = 6
+MARGIN = 3
 # Of rows that must not sound, in logits.
 NEVER = -1e9
 # The gradient penalty is a difference quotient over noise of this deviation, taken every few steps and then for more.
