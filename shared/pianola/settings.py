@@ -145,7 +145,8 @@ class TrainerSettings(WorkerSettings):
     """Settings of the trainer worker.
 
     `poll_seconds` is how soon a cancel or pause is seen. Datasets whose windows take more than `windows_bytes` are
-    read from the store as they are trained on.
+    read from the store as they are trained on. Where `warm`, a process that has imported torch waits for the next
+    attempt.
     """
 
     queues: str = "train,train.gpu,evaluate"
@@ -153,5 +154,6 @@ class TrainerSettings(WorkerSettings):
     poll_seconds: float = Field(default=1, gt=0)
     torch_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    warm: bool = True
     processes: int = Field(default=1, ge=1, description="that train a run together: as many as the machine has GPUs")
     windows_bytes: int = Field(default_factory=lambda: memory_bytes() // 4, ge=0)

@@ -73,6 +73,7 @@ class System:
             "PIANOLA_SPOOL": str(self.spool),
             "PIANOLA_POLL_SECONDS": "0.1",
             "PIANOLA_TORCH_THREADS": "1",
+            "PIANOLA_WARM": "false",
             **self.settings,
         }
 

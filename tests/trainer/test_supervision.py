@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from pianola.records.errors import StaleAttempt
 from pianola.settings import TrainerSettings
 from pianola_trainer import supervision
-from pianola_trainer.child import Child
+from pianola_trainer.child import Child, Spare
 from pianola_trainer.exits import Exit
 from pianola_trainer.orders import Order
 from pianola_trainer.supervision import Ended, Finished, supervise
@@ -135,3 +135,16 @@ def test_a_crash_leaves_its_last_words(tmp_path: Path) -> None:
     with child(tmp_path, "crash") as crashing:
         assert watch(crashing, nothing) == Ended(3, killed=False)
         assert crashing.last_words() == "out of cheese\n[exit code 3]"
+
+
+def test_a_spare_becomes_the_attempt_and_a_dead_one_is_done_without(tmp_path: Path) -> None:
+    spare, dead = Spare(), Spare()
+    dead.close()
+    for number, waiting in enumerate((spare, dead)):
+        workspace = tmp_path / str(number)
+        workspace.mkdir()
+        crashing = Child("trainer.children", ["crash", "1"], workspace, threads=1, spare=waiting)
+        assert (crashing.pid == waiting.process.pid) == (waiting is spare)
+        assert watch(crashing, nothing) == Ended(3, killed=False)
+        assert crashing.last_words() == "out of cheese\n[exit code 3]"
+        crashing.close()

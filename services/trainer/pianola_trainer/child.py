@@ -1,13 +1,14 @@
 """The supervisor's side of an attempt: a process of its own, with a pipe to it and a log of what it said."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pianola.logs import for_child
 from pianola_trainer.orders import Order
@@ -26,30 +27,56 @@ VARIABLES: Final = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }
 """What a process that computes with torch is started with, beside its number of threads."""
-_THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Spare:
+    """A process that has imported what an attempt needs, or is about to, and becomes one when it is told what to do."""
+
+    def __init__(self) -> None:
+        # How many threads it may have depends on the run: torch is told later. numpy's are counted once.
+        self.process: subprocess.Popen[str] = _start(["pianola_trainer.spare"], {**os.environ, **_variables(1)}, None)
+
+    def become(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> bool:
+        """Run as `python -m MODULE ARGUMENTS...` from now on, its output in `log`; False where it has ended."""
+        told = {"module": module, "arguments": list(arguments), "environment": dict(environment), "log": str(log)}
+        if self.process.poll() is not None:
+            return False
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(told) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End it, unless it has become something."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
 
 class Child:
-    """A running `python -m MODULE ARGUMENTS... WORKSPACE` in a process group of its own.
+    """A running `python -m MODULE ARGUMENTS... WORKSPACE` in a process group of its own, which was `spare` where that
+    is given and lives.
 
     It reads orders from its standard input, and ends when that is closed: by the kernel, if this process dies.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], workspace: Path, threads: int) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], workspace: Path, threads: int, spare: Spare | None = None
+    ) -> None:
         self._log, self._refusal = workspace / "log", workspace / "refusal"
         self._relayed = 0
-        environment = {**os.environ, **VARIABLES, **dict.fromkeys(_THREADS, str(threads)), **for_child()}
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments, str(workspace)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                text=True,
-                # Ctrl-C in a terminal reaches the supervisor alone, which ends the attempt in order.
-                start_new_session=True,
-            )
+        variables, arguments = {**_variables(threads), **for_child()}, [*arguments, str(workspace)]
+        self._log.touch()
+        if spare is not None and spare.become(module, arguments, variables, self._log):
+            self._process = spare.process
+            return
+        with self._log.open("ab") as log:
+            self._process = _start([module, *arguments], {**os.environ, **variables}, log)
 
     @property
     def pid(self) -> int:
@@ -117,3 +144,21 @@ def how_ended(code: int | None) -> str:
     if code >= 0:
         return f"[exit code {code}]"
     return f"[ended by {signal.Signals(-code).name}]"
+
+
+def _variables(threads: int) -> dict[str, str]:
+    # numpy has one thread in any case: a process that waited as a spare has to reckon as one that did not.
+    return {**VARIABLES, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _start(arguments: Sequence[str], environment: Mapping[str, str], log: IO[bytes] | None) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        env=environment,
+        text=True,
+        # Ctrl-C in a terminal reaches the supervisor alone, which ends the attempt in order.
+        start_new_session=True,
+    )

@@ -71,7 +71,8 @@ def set_up_training(device: Literal["auto", "cpu", "cuda"]) -> None:
         torch.set_default_device("cuda")
     _log.info("device", name=torch.cuda.get_device_name() if on_gpu else "cpu")
     limit_threads()
-    # Exact resume is promised on a CPU: some of CUDA's kernels have no deterministic form.
-    torch.use_deterministic_algorithms(True, warn_only=on_gpu)
+    # Exact resume is promised on a CPU: some of CUDA's kernels have no deterministic form. use_deterministic_algorithms
+    # would do the same and import torch's compiler, which takes longer than all the rest of an attempt's start.
+    torch.set_deterministic_debug_mode("warn" if on_gpu else "error")
     # It would fill every new tensor with NaN, to find reads of memory that was never written: not what runs are for.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # torch sets it by name

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -17,7 +18,7 @@ from pianola.records.states import EvaluationState, RunState
 from pianola.records.tables import Evaluation, Run
 from pianola.settings import TrainerSettings
 from pianola.spool import Spool
-from pianola_trainer.child import Child
+from pianola_trainer.child import Child, Spare
 from pianola_trainer.exits import Exit
 from pianola_trainer.leasing import EvaluationLease, RunLease
 from pianola_trainer.supervision import Ended, supervise
@@ -39,6 +40,17 @@ class Tasks:
         self._spool = spool
         self.stopping = threading.Event()
         """Set when this worker shuts down: the running attempt is released."""
+        self._spare: Spare | None = None
+
+    def keep_warm(self) -> None:
+        """Have a process ready for the next attempt, if settings say so."""
+        if self._settings.warm and not self.stopping.is_set():
+            self._spare = Spare()
+
+    def close(self) -> None:
+        """Leave no process behind that waits."""
+        if self._spare is not None:
+            self._spare.close()
 
     def train_run(self, run_id: str) -> None:
         """Train the run, unless another worker holds it or it has ended."""
@@ -68,13 +80,20 @@ class Tasks:
         lease = RunLease(self._records, run.id, run.attempt, self._settings.lease_seconds)
         threads = min(int(run.options["threads"]), self._settings.torch_threads)
         with self._spool.workspace(f"{run.id}-a{run.attempt}") as workspace:
-            child = Child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
+            child = self._child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
             try:
                 ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
                 if ended is not None:
                     self._conclude(run, child, ended)
             finally:
                 child.close()
+
+    def _child(self, module: str, arguments: Sequence[str], workspace: Path, threads: int) -> Child:
+        spare, self._spare = self._spare, None
+        child = Child(module, arguments, workspace, threads, spare)
+        # The next one is got ready beside this attempt: runs that follow one another find it too.
+        self.keep_warm()
+        return child
 
     def _conclude(self, run: Run, child: Child, ended: Ended) -> None:
         if ended.code == Exit.FINISHED:
@@ -107,7 +126,7 @@ class Tasks:
         arguments = [evaluation.id, str(evaluation.attempt)]
         with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
             # Its figures depend on no number of cores, and two threads on busy ones take up to five times as long.
-            child = Child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
+            child = self._child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
             try:
                 ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
                 if ended is not None:

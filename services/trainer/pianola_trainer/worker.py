@@ -36,9 +36,11 @@ class Worker:
         stop = threading.Event()
         with self._spool.open():
             reaper = start_reaper(self.records, self.celery, stop, self.settings)
+            self._tasks.keep_warm()
             try:
                 return self._consume()
             finally:
+                self._tasks.close()
                 stop.set()
                 reaper.join(timeout=5)
                 self.records.dispose()
