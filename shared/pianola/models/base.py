@@ -45,6 +45,16 @@ class NotAGenerator(ValueError):
         super().__init__(f"this is not a saved generator: {reason}")
 
 
+class CannotGoOn(ValueError):
+    """A generator that writes whole windows, and not from a beginning."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__(
+            f"a {generator.preset} {generator.family} makes whole windows at once and cannot go on from what was "
+            "played: its interpolations are windows that change by and by; a vae, default preset, plays longer pieces"
+        )
+
+
 class Generator(ABC):
     """The half of a model that plays: from a position z to a window, the same window every time."""
 
@@ -112,6 +122,23 @@ class Generator(ABC):
         neighbours on the way are alike.
         """
         return self._played(self._way, z, threshold, labels)
+
+    def go_on(
+        self,
+        opening: Windows,
+        home: Floats,
+        drift: float,
+        noise: np.random.Generator,
+        threshold: float | None = None,
+        label: int | None = None,
+    ) -> tuple[Floats, Windows]:
+        """A window [96, 96] whose first k steps are `opening` [96, k], and its position [latent].
+
+        The position is one that fits the opening among some drawn near windows of the data (of the label, for a model
+        with conditions) that are nearest to the position `home`; drift: from 0, the nearest alone, to 1, any of them.
+        Raises CannotGoOn.
+        """
+        raise CannotGoOn(self)
 
     def _played(
         self,

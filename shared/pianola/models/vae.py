@@ -17,6 +17,7 @@ from pianola.codec.window import Integers
 from pianola.models.aggregate import Places
 from pianola.models.augmentation import transpose
 from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
+from pianola.models.beginnings import CANDIDATES, Beginnings
 from pianola.models.calibration import match_density, match_temperature, variety
 from pianola.models.compiled_writer import Sizes, Writer, writer_of
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
@@ -236,9 +237,12 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
 class NoteGenerator(Generator):
     """Draws positions where the data lies and lets the decoder write notes there."""
 
-    def __init__(self, writer: Writer, label: nn.Embedding | None, places: Places, **identity: Any) -> None:
+    def __init__(
+        self, writer: Writer, beginnings: Beginnings, label: nn.Embedding | None, places: Places, **identity: Any
+    ) -> None:
         super().__init__(**identity)
         self._writer = writer
+        self._beginnings = beginnings
         self._label = label
         self._places = places
         self.conditions = label.num_embeddings - 1 if label is not None else 0
@@ -254,6 +258,32 @@ class NoteGenerator(Generator):
     def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         first, last = dice_of(z[[0, -1]])
         return self._write(z, threshold, labels, dice_between(first, last, np.linspace(0, 1, len(z))))
+
+    def go_on(
+        self,
+        opening: Windows,
+        home: Floats,
+        drift: float,
+        noise: np.random.Generator,
+        threshold: float | None = None,
+        label: int | None = None,
+    ) -> tuple[Floats, Windows]:
+        """See Generator."""
+        candidates = self._places.around(home, drift, CANDIDATES, noise, label)
+        chosen = self._fitting(opening, candidates, label, noise.random())
+        z = candidates[chosen : chosen + 1]
+
+        def write(z: Floats, limit: float, labels: Tensor | None) -> Windows:
+            return self._write(z, limit, labels, dice_of(z), opening[None])
+
+        (window,) = self._played(write, z, threshold, None if label is None else np.array([label]))
+        return z[0], window
+
+    def _fitting(self, opening: Windows, candidates: Floats, label: int | None, die: float) -> int:
+        labels = None if label is None else np.full(len(candidates), label, np.int64)
+        with torch.inference_mode(), on_cpu():
+            told = beside(torch.from_numpy(candidates), self._label, self._chosen(len(candidates), labels))
+            return self._beginnings.choose(opening, told, die)
 
     def _write(
         self, z: Floats, threshold: float, labels: Tensor | None, dice: Dice, opening: Windows | None = None
@@ -278,11 +308,13 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
         load_plain(label, tensors, "label.")
         told = label.embedding_dim
     of_notes = Sizes(**{key: sizes[key] for key in Sizes._fields} | {"latent": told + sizes["latent"]})
-    weights = {name: value.numpy() for name, value in tensors.items() if name.startswith("decoder.")}
-    writer = writer_of(of_notes, {name.removeprefix("decoder."): value for name, value in weights.items()})
+    weights = {
+        name.removeprefix("decoder."): value.numpy() for name, value in tensors.items() if name.startswith("decoder.")
+    }
     places = Places.of_tensors(tensors)
     assert places is not None  # a generator is saved after its learner was calibrated
-    return NoteGenerator(writer, label, places, **identity)
+    writer, beginnings = writer_of(of_notes, weights), Beginnings(of_notes, weights)
+    return NoteGenerator(writer, beginnings, label, places, **identity)
 
 
 class VaeLearner(Learner[VaeOptions]):
