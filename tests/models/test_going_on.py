@@ -96,5 +96,5 @@ def test_a_position_that_makes_a_beginning_likely_is_chosen_for_it() -> None:
 
 def test_what_makes_whole_windows_says_that_it_cannot_go_on() -> None:
     plays = generator(preset="thesis")
-    with pytest.raises(CannotGoOn, match="a thesis vae makes whole windows .* interpolations"):
+    with pytest.raises(CannotGoOn, match=r"a thesis vae makes whole windows .* interpolations"):
         plays.go_on(np.zeros((96, 48), np.uint8), plays.positions(1, [0])[0], 0.5, noise_of(1, 1))
