@@ -10,6 +10,7 @@ from pianola_sampler.admission import Admission
 from pianola_sampler.cache import Cache
 from pianola_sampler.decoder import Batching, Decoder
 from pianola_sampler.generators import Generators, Source
+from pianola_sampler.keeping import Keeper
 from pianola_sampler.latent_map import LatentMaps
 from pianola_sampler.measures import Measures
 from pianola_sampler.warming import Warming
@@ -27,6 +28,7 @@ class Context(context.Context):
         self.admission = Admission(settings.queue, settings.deadline_seconds)
         self.decoder = Decoder(settings.torch_threads, batching, self.measures)
         self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
+        self.keeper = Keeper(self.records)
         self.cache = Cache(settings.cache_bytes)
         self.maps = LatentMaps(self.records, lambda: self.store)
         self.measures.watch(self.generators, self.admission, self.cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -100,8 +100,15 @@ def position(context: Context, recipe: Recipe, checkpoint: Checkpoint, index: in
     return [float(number) for number in z[0]]
 
 
-def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequence[int], deadline: Deadline) -> Drawn:
-    """The windows `indices` of a sample.
+def draw(
+    context: Context,
+    recipe: Recipe,
+    checkpoint: Checkpoint,
+    indices: Sequence[int],
+    deadline: Deadline,
+    accepted: Callable[[], None] = lambda: None,
+) -> Drawn:
+    """The windows `indices` of a sample; `accepted` is called as soon as it is known that they can be drawn.
 
     Raises BadPosition, NoSuchLabel, NoTemperature, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable,
     NotAGenerator.
@@ -114,6 +121,7 @@ def draw(context: Context, recipe: Recipe, checkpoint: Checkpoint, indices: Sequ
     temperature = _temperature(generator, recipe)
     model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
     task = Task(generator, model, z, threshold, labels, temperature, is_way(recipe))
+    accepted()
     windows = context.decoder.decode(task, deadline)
     if key := recipe.options.get("key"):
         windows = snap(windows, generator.lowest_pitch, Key.of(key))

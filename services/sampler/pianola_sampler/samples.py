@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from apiflask import APIBlueprint
@@ -116,7 +117,7 @@ def _made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Re
 
 
 def _drawn(plan: Callable[[Session], Plan], deadline: Deadline) -> tuple[Row, Drawn, bool]:
-    """A sample, recorded once it is drawn; whether this request's Idempotency-Key had made it before.
+    """A sample, recorded while it is drawn; whether this request's Idempotency-Key had made it before.
 
     Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
     """
@@ -126,11 +127,12 @@ def _drawn(plan: Callable[[Session], Plan], deadline: Deadline) -> tuple[Row, Dr
             planned, checkpoint = plan(session)
         else:
             former, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
-    recipe = planned() if row is None else former
-    drawn = _windows(recipe, checkpoint, range(recipe.n), deadline)
     if row is not None:
-        return row, drawn, True
-    row, repeated = _keep(recipe)
+        return row, _windows(former, checkpoint, range(former.n), deadline), True
+    recipe = planned()
+    keeping = _Keeping(recipe)
+    drawn = _windows(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
+    row, repeated = keeping.done(deadline)
     if row.id != recipe.id:
         # Another request with the same key was faster, and it drew another seed.
         with here().records.read() as session:
@@ -188,28 +190,47 @@ def _planned_way(session: Session, name: str, wanted: NewInterpolation, deadline
     return recipe, checkpoint
 
 
-def _keep(recipe: Recipe) -> tuple[Row, bool]:
-    """Record a sample; if this Idempotency-Key has made one meanwhile it is that, and the second is True."""
-    key, caller = idempotency_key(), str(g.caller)
-    if key is None:
-        with here().records.read() as session:
-            row = samples.find(session, recipe)
-        if row is not None:
-            return row, False
+class _Keeping:
+    """Records a sample while it is drawn, beside other requests' samples; with an Idempotency-Key, after that."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._key = idempotency_key()
+        self._kept: Future[Row] | None = None
+
+    def begin(self) -> None:
+        if self._key is None and self._kept is None:
+            self._kept = here().keeper.keep(self._recipe)
+
+    def done(self, deadline: Deadline) -> tuple[Row, bool]:
+        """The record; if this Idempotency-Key has made one meanwhile it is that, and the second is True."""
+        if self._key is not None:
+            return _kept_by_key(self._recipe, self._key)
+        self.begin()
+        assert self._kept is not None
+        return deadline.wait(self._kept), False
+
+
+def _kept_by_key(recipe: Recipe, key: str) -> tuple[Row, bool]:
+    caller = str(g.caller)
     with here().records.write() as session:
-        if key is not None:
-            former = idempotency.begin(session, key, caller, request_digest())
-            if former is not None:
-                return samples.get(session, str(former.body["id"])), True
+        former = idempotency.begin(session, key, caller, request_digest())
+        if former is not None:
+            return samples.get(session, str(former.body["id"])), True
         row = samples.keep(session, recipe)
-        if key is not None:
-            # The row is all it takes to answer again, in whatever form is asked for then.
-            idempotency.finish(session, key, caller, idempotency.Answer(201, {"id": row.id}))
+        # The row is all it takes to answer again, in whatever form is asked for then.
+        idempotency.finish(session, key, caller, idempotency.Answer(201, {"id": row.id}))
     return row, False
 
 
-def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range, deadline: Deadline) -> Drawn:
-    """From memory, or drawn."""
+def _windows(
+    recipe: Recipe,
+    checkpoint: Checkpoint,
+    indices: range,
+    deadline: Deadline,
+    accepted: Callable[[], None] = lambda: None,
+) -> Drawn:
+    """From memory, or drawn; see `drawing.draw`."""
     context = here()
     if drawing.is_way(recipe) and len(indices) < recipe.n:
         return _windows(recipe, checkpoint, range(recipe.n), deadline).part(indices)
@@ -217,7 +238,7 @@ def _windows(recipe: Recipe, checkpoint: Checkpoint, indices: range, deadline: D
     if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
         drawn = whole.part(indices)
     if drawn is None:
-        drawn = drawing.draw(context, recipe, checkpoint, indices, deadline)
+        drawn = drawing.draw(context, recipe, checkpoint, indices, deadline, accepted)
         context.cache.put(recipe.id, drawn)
     return drawn
 

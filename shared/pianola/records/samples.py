@@ -3,9 +3,12 @@
 import hashlib
 import json
 from base64 import b32encode
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 from sqlalchemy import delete as delete_from
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,9 +33,14 @@ class Recipe:
     options: Json
 
     @property
+    def columns(self) -> Json:
+        """What it says, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
     def id(self) -> str:
         """The same recipe has the same id wherever it is made. Options that are None do not count."""
-        content = asdict(self) | {"options": {name: value for name, value in self.options.items() if value is not None}}
+        content = self.columns | {"options": {name: value for name, value in self.options.items() if value is not None}}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
         return f"sample_{b32encode(digest[:20]).decode().lower()}"
 
@@ -44,14 +52,17 @@ def recipe_of(sample: Sample) -> Recipe:
 
 def keep(session: Session, recipe: Recipe) -> Sample:
     """The record of a sample, which is new unless the same one was kept before."""
+    return keep_all(session, [recipe])[recipe.id]
+
+
+def keep_all(session: Session, recipes: Sequence[Recipe]) -> dict[str, Sample]:
+    """The records of samples by id."""
     insert_into = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert_into(Sample).values(id=recipe.id, **asdict(recipe)).on_conflict_do_nothing())
-    return session.get_one(Sample, recipe.id, populate_existing=True)
-
-
-def find(session: Session, recipe: Recipe) -> Sample | None:
-    """The record of a sample, if it is kept."""
-    return session.get(Sample, recipe.id)
+    # In order of ids: two that keep the same ones never wait for each other.
+    rows = sorted(({"id": recipe.id, **recipe.columns} for recipe in recipes), key=lambda row: str(row["id"]))
+    session.connection().execute(insert_into(Sample.__table__).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]  # it is a Table
+    found = session.scalars(select(Sample).where(Sample.id.in_([row["id"] for row in rows])))
+    return {sample.id: sample for sample in found}
 
 
 def get(session: Session, sample_id: str) -> Sample:

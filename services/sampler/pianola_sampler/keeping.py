@@ -1,0 +1,54 @@
+"""The one thread that records samples: what many requests ask to be kept meanwhile is one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import Final
+
+from pianola.records import Records, samples
+from pianola.records.samples import Recipe
+from pianola.records.tables import Sample
+
+_MOST_AT_ONCE: Final = 256
+
+
+class Keeper:
+    """Starts its thread when it is first needed.
+
+    A commit waits for the disk. Requests that each made their own would wait for one another's, and on SQLite, which
+    has one writer and no queue for it, some of them for seconds.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._waiting: deque[tuple[Recipe, Future[Sample]]] = deque()
+
+    def keep(self, recipe: Recipe) -> Future[Sample]:
+        """The record of a sample, once it is committed; or the DBAPIError that it ended with."""
+        kept: Future[Sample] = Future()
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+                self._thread.start()
+            self._waiting.append((recipe, kept))
+            self._changed.notify()
+        return kept
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+            try:
+                with self._records.write() as session:
+                    rows = samples.keep_all(session, [recipe for recipe, _ in some])
+            except Exception as error:  # the thread goes on; those who asked are told
+                for _, kept in some:
+                    kept.set_exception(error)
+            else:
+                for recipe, kept in some:
+                    kept.set_result(rows[recipe.id])
