@@ -15,6 +15,7 @@ from pianola_cli.commands import (
     inspections,
     keys,
     maps,
+    operations,
     runs,
     samples,
     up,
@@ -65,6 +66,10 @@ for command in (
     evaluations.compare,
     inspections.inspect,
     keys.keys,
+    operations.doctor,
+    operations.backup,
+    operations.restore,
+    operations.gc,
     demo.demo,
 ):
     main.add_command(command)

@@ -1,5 +1,6 @@
 """The spool: where a worker keeps unfinished files, and nothing of it is left behind."""
 
+import errno
 import fcntl
 import shutil
 import tempfile
@@ -25,7 +26,8 @@ class Spool:
         with (self._root / "lock").open("w") as sweeping:
             # One at a time: a folder that is made but not yet locked must not look left behind.
             fcntl.flock(sweeping, fcntl.LOCK_EX)
-            _sweep(self._root)
+            for left in _left_behind(self._root):
+                shutil.rmtree(left, ignore_errors=True)
             self._folder = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root))
             held = (self._folder / "lock").open("w")
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -34,6 +36,17 @@ class Spool:
                 yield
             finally:
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    def left_behind(self, remove: bool) -> list[tuple[Path, int]]:
+        """Folders of workers that were killed, with their bytes. Unless removed, the next worker here removes them."""
+        if not (self._root / "lock").exists():
+            return []
+        with (self._root / "lock").open("w") as sweeping:
+            fcntl.flock(sweeping, fcntl.LOCK_EX)
+            found = [(left, _bytes(left)) for left in _left_behind(self._root)]
+            for left, _ in found if remove else ():
+                shutil.rmtree(left, ignore_errors=True)
+        return found
 
     @contextmanager
     def workspace(self, name: str) -> Iterator[Path]:
@@ -45,11 +58,21 @@ class Spool:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _sweep(root: Path) -> None:
-    for lock in root.glob("worker-*/lock"):
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room for a file: a matter of time, and of whoever looks after the disk."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _left_behind(root: Path) -> Iterator[Path]:
+    """Folders that no worker holds, each while its lock is ours."""
+    for lock in sorted(root.glob("worker-*/lock")):
         with lock.open("r+") as owner:
             try:
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            shutil.rmtree(lock.parent, ignore_errors=True)
+            yield lock.parent
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -67,6 +67,15 @@ class Broker:
         return said.endswith(b"+PONG\r\n")
 
 
+def of_running(folder: Path) -> str | None:
+    """The address of the broker that was started last with this folder; None where none ever was."""
+    configuration = folder / "broker.conf"
+    if not configuration.exists():
+        return None
+    set_to = dict(line.split(" ", 1) for line in configuration.read_text(encoding="utf-8").splitlines())
+    return Broker(Path(), folder, int(set_to["port"]), set_to["requirepass"]).url
+
+
 def embedded(folder: Path, environment: Mapping[str, str] = os.environ) -> Broker:
     """A broker with a free port and a new password. Raises NoBroker."""
     program = _from_wheel() or _from_path(environment.get("PATH"))

@@ -25,6 +25,16 @@ class HomeInUse(PianolaError):
         )
 
 
+class NoHome(PianolaError):
+    """There is no Pianola in this folder."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(
+            f"there is no Pianola at {home}: name its home with --home, or for one on servers set PIANOLA_DATABASE_URL "
+            "and what else its services are given"
+        )
+
+
 class BadHome(PianolaError):
     """The home folder cannot be made or written to."""
 
@@ -73,6 +83,24 @@ class Home:
     def logs(self) -> Path:
         """One log a process."""
         return self.path / "logs"
+
+    def environment(self, broker_url: str) -> dict[str, str]:
+        """What services and operations need to find what is in it."""
+        return {
+            "PIANOLA_DATABASE_URL": self.database_url,
+            "PIANOLA_BROKER_URL": broker_url,
+            "PIANOLA_OBJECTS_DIR": str(self.objects),
+            "PIANOLA_SPOOL": str(self.spool),
+        }
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a `pianola up` holds it."""
+        try:
+            with self.locked():
+                return False
+        except HomeInUse:
+            return True
 
     def make(self) -> None:
         """Make the folders, for their owner's eyes only. Raises BadHome."""

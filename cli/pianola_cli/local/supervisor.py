@@ -81,10 +81,7 @@ class Plan:
         return {
             "PIANOLA_LOG_FORMAT": "console",
             **kept,
-            "PIANOLA_DATABASE_URL": self.home.database_url,
-            "PIANOLA_BROKER_URL": broker_url,
-            "PIANOLA_OBJECTS_DIR": str(self.home.objects),
-            "PIANOLA_SPOOL": str(self.home.spool),
+            **self.home.environment(broker_url),
             "PIANOLA_HOST": self.host,
             "PIANOLA_PORT": str(self.port),
             "PIANOLA_AUTH": self.auth,

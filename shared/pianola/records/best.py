@@ -36,16 +36,26 @@ def playing(session: Session, run: Run) -> Checkpoint | None:
     keep = run.options.get("keep")
     if keep == "best" and (chosen := best(session, [run])):
         return chosen[run.id]
+    if keep == "settled" and (found := settled(session, run)):
+        return found
+    return next(iter(last(session, run, 1)), None)
+
+
+def settled(session: Session, run: Run) -> Checkpoint | None:
+    """The last checkpoint whose value is within a tenth of the best's; None where nothing is measured."""
     decides = FAMILIES[run.family].decides
-    if keep == "settled" and decides is not None and (settled := session.scalar(_settled(decides, run.id))):
-        return settled
+    return None if decides is None else session.scalar(_settled(decides, run.id))
+
+
+def last(session: Session, run: Run, most: int) -> Sequence[Checkpoint]:
+    """The checkpoints committed last, the last first."""
     # The order of their commits: what a later attempt committed continues what it found whole.
-    return session.scalar(
+    return session.scalars(
         select(Checkpoint)
         .where(Checkpoint.run_id == run.id)
         .order_by(Checkpoint.attempt.desc(), Checkpoint.step.desc())
-        .limit(1)
-    )
+        .limit(most)
+    ).all()
 
 
 def _lowest(metric: str, run_ids: Sequence[str]) -> Select[Checkpoint]:

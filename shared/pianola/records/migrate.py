@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from pianola.records.open import Records
 from pianola.records.tables import Table
@@ -34,11 +34,29 @@ def upgrade(records: Records, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
+def drop_tables(records: Records) -> None:
+    """Remove every table, rows and all: for a database that has none to lose, before older tables are made in it."""
+    with records.engine.connect() as connection, _alone(connection):
+        refers = " CASCADE" if connection.dialect.name == "postgresql" else ""
+        for table in inspect(connection).get_table_names():
+            connection.execute(text(f'DROP TABLE "{table}"{refers}'))
+        connection.commit()
+
+
+def revision(records: Records) -> str | None:
+    """The revision that the database is at; None where nothing was ever migrated."""
+    with records.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def revisions() -> list[str]:
+    """Every revision that this version knows, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()]
+
+
 def check(records: Records) -> None:
     """Raise NotMigrated unless the database is at the newest revision."""
-    wanted = ScriptDirectory.from_config(_config(None)).get_current_head() or ""
-    with records.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    wanted, found = revisions()[0], revision(records)
     if found != wanted:
         raise NotMigrated(found, wanted)
 

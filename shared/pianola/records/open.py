@@ -37,6 +37,14 @@ class Records:
         with self._write() as session, session.begin():
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection to read with: all of its statements see the records as they are now, whatever is written."""
+        # SQLite's transactions are like that anyway.
+        isolation = {} if self.url.get_backend_name() == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.connect().execution_options(**isolation) as connection:
+            yield connection
+
     def ready(self) -> None:
         """Raise sqlalchemy.exc.DBAPIError unless the database answers."""
         with self.read() as session:
