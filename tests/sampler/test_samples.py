@@ -43,7 +43,7 @@ def test_a_sample_says_all_that_is_needed_to_draw_it_again(client: FlaskClient, 
     assert (told["model"], told["checkpoint"], told["family"]) == ("waltz", digest, "gan")
     assert (told["seed"], told["n"], told["steps_per_quarter"]) == (7, 3, 12)
     expected = {"threshold": 0.5, "tempo": 90.5, "numerator": 4, "denominator": 4, "program": 0}
-    assert told["options"] == expected | {"temperature": None, "way": None, "label": None, "key": None}
+    assert told["options"] == expected | {"temperature": None, "way": None, "drift": None, "label": None, "key": None}
     assert [window["index"] for window in told["windows"]] == [0, 1, 2]
     for window in told["windows"]:
         assert len(window["z"]) == PRESETS["gan"]["default"].network["latent"]

@@ -8,7 +8,7 @@ from pianola.settings import SamplerSettings
 from pianola_http import service
 from pianola_http.context import EXTENSION
 from pianola_http.service import Service
-from pianola_sampler import errors, maps, openapi, samples
+from pianola_sampler import errors, maps, openapi, pieces, samples
 from pianola_sampler.context import Context
 
 _SAMPLER: Final = Service(
@@ -26,7 +26,7 @@ _SAMPLER: Final = Service(
 def create_app(settings: SamplerSettings) -> APIFlask:
     """The sampler as a WSGI application. Nothing connects, and torch is not imported, until a request needs it."""
     app = service.create_app(_SAMPLER, Context(settings))
-    for module in (samples, maps):
+    for module in (samples, pieces, maps):
         app.register_blueprint(module.blueprint, url_prefix="/v1")
     return app
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pianola.models.base import CannotGoOn
 from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola_sampler.admission import Deadline
+from pianola_sampler.composing import compose, is_piece
 from pianola_sampler.context import Context
 from pianola_sampler.decoder import Labels, Positions, Rolls, Task
 from pianola_sampler.generators import Source
@@ -82,10 +84,13 @@ class Drawn:
     indices: Sequence[int]
     z: Positions
     windows: Rolls
+    joined: bool = False
+    """Whether they are one music, put one after another."""
 
     def part(self, indices: Sequence[int]) -> Drawn:
-        """Only the windows `indices`, of all."""
-        return replace(self, indices=indices, z=self.z[list(indices)], windows=self.windows[list(indices)])
+        """Only the windows `indices`, of all; of a piece each as it is by itself."""
+        places = list(indices)
+        return replace(self, indices=indices, z=self.z[places], windows=self.windows[places], joined=False)
 
 
 def is_way(recipe: Recipe) -> bool:
@@ -93,8 +98,15 @@ def is_way(recipe: Recipe) -> bool:
     return recipe.options.get("way") is not None
 
 
+def is_whole(recipe: Recipe) -> bool:
+    """Whether its windows can only be drawn together."""
+    return is_way(recipe) or is_piece(recipe)
+
+
 def position(context: Context, recipe: Recipe, checkpoint: Checkpoint, index: int, deadline: Deadline) -> list[float]:
     """Where window `index` of a sample lies. Raises what `draw` does."""
+    if is_piece(recipe):
+        return [float(number) for number in draw(context, recipe, checkpoint, range(recipe.n), deadline).z[index]]
     generator = _generator(context, checkpoint, deadline)
     z = _positions(generator, recipe, [index], _labels(generator, recipe, 1))
     return [float(number) for number in z[0]]
@@ -110,23 +122,30 @@ def draw(
 ) -> Drawn:
     """The windows `indices` of a sample; `accepted` is called as soon as it is known that they can be drawn.
 
-    Raises BadPosition, NoSuchLabel, NoTemperature, DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable,
-    NotAGenerator.
+    Raises BadPosition, NoSuchLabel, NoTemperature, CannotGoOn, DeadlinePassed, ObjectMissing, ObjectCorrupt,
+    StoreUnavailable, NotAGenerator.
     """
     generator = _generator(context, checkpoint, deadline)
-    labels = _labels(generator, recipe, len(indices))
-    z = _positions(generator, recipe, indices, labels)
+    joined = is_piece(recipe)
+    if joined and not generator.goes_on:
+        raise CannotGoOn(generator)
+    placed = range(1) if joined else indices
+    labels = _labels(generator, recipe, len(placed))
+    z = _positions(generator, recipe, placed, labels)
     asked = recipe.options["threshold"]
     threshold = generator.threshold if asked is None else float(asked)
     temperature = _temperature(generator, recipe)
     model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
     task = Task(generator, model, z, threshold, labels, temperature, is_way(recipe))
     accepted()
-    windows = context.decoder.decode(task, deadline)
+    if joined:
+        z, windows = compose(context.decoder, task, recipe, generator.lowest_pitch, deadline)
+    else:
+        windows = context.decoder.decode(task, deadline)
     if key := recipe.options.get("key"):
-        windows = snap(windows, generator.lowest_pitch, Key.of(key))
+        windows = snap(windows, generator.lowest_pitch, Key.of(key), joined)
     context.measures.windows.inc(len(indices))
-    return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows)
+    return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows, joined)
 
 
 def _generator(context: Context, checkpoint: Checkpoint, deadline: Deadline) -> Generator:

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from pianola.models.base import NotAGenerator
+from pianola.models.base import CannotGoOn, NotAGenerator
 from pianola_http.problems import Kind
 from pianola_sampler.admission import DeadlinePassed, Stopping, TooManyRequests
 from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature, OtherCheckpoint
+from pianola_sampler.ends import NoSuchWindow
 from pianola_sampler.latent_map import NoMap
 from pianola_sampler.maps import NoSuchField
 from pianola_sampler.negotiation import NotAcceptable
-from pianola_sampler.samples import NoSuchWindow
 
 KINDS: Final[tuple[Kind, ...]] = (
     (NotAcceptable, 406, "not-acceptable", "The sample cannot be had in this form"),
@@ -20,6 +20,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     (NoSuchField, 422, "no-such-field", "The dataset has no such label field"),
     (NoMap, 409, "no-map", "The checkpoint has no map"),
     (BadPosition, 422, "bad-position", "The model has no such position"),
+    (CannotGoOn, 409, "no-pieces", "The model plays no longer pieces"),
     (NotAGenerator, 409, "unplayable-model", "This version cannot play the model"),
     (TooManyRequests, 429, "too-many-requests", "The sampler has all it can do"),
     (Stopping, 503, "stopping", "The sampler is stopping"),

@@ -3,14 +3,14 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pianola.codec.roll import Note as RollNote
 from pianola.codec.roll import decode_notes
-from pianola.codec.window import STEPS_PER_QUARTER
+from pianola.codec.window import SIDE, STEPS_PER_QUARTER
 from pianola.codec.writer import MidiOptions, write_midi
-from pianola.evaluation.pictures import grid_png, roll_png
+from pianola.evaluation.pictures import grid_png, lines_png, roll_png
 from pianola.records.tables import Sample as Row
 from pianola_sampler.admission import Deadline
 from pianola_sampler.drawing import Drawn
@@ -32,10 +32,10 @@ def described(row: Row, drawn: Drawn) -> Sample:
         Window(
             index=index,
             z=z.tolist(),
-            notes=[_told(note, row.options["tempo"]) for note in _notes(drawn, place)],
+            notes=[_told(note, row.options["tempo"]) for note in notes],
             empty=not window.any(),
         )
-        for place, (index, z, window) in enumerate(zip(drawn.indices, drawn.z, drawn.windows, strict=True))
+        for index, z, notes, window in zip(drawn.indices, drawn.z, _notes_of_windows(drawn), drawn.windows, strict=True)
     ]
     return Sample(
         id=row.id,
@@ -44,7 +44,7 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**{"way": None, "label": None, "key": None} | row.options | _chosen(drawn)),
+        options=Options(**{"way": None, "drift": None, "label": None, "key": None} | row.options | _chosen(drawn)),
         windows=windows,
         created_at=row.created_at,
     )
@@ -56,7 +56,7 @@ def _chosen(drawn: Drawn) -> dict[str, float | None]:
 
 
 def written(form: Form, row: Row, drawn: Drawn, deadline: Deadline) -> bytes:
-    """The sample's bytes in any form but JSON; MIDI, WAV and MusicXML are of its first window.
+    """The sample's bytes in any form but JSON; MIDI, WAV and MusicXML are of all of a piece, else of the first window.
 
     Raises DeadlinePassed.
     """
@@ -73,7 +73,19 @@ def numbered(index: int) -> str:
 
 
 def _notes(drawn: Drawn, place: int) -> list[RollNote]:
-    return decode_notes(drawn.windows[place : place + 1], drawn.lowest_pitch)
+    """Of one window; of a piece those of all windows, of which it is one music."""
+    windows = drawn.windows if drawn.joined else drawn.windows[place : place + 1]
+    return decode_notes(windows, drawn.lowest_pitch)
+
+
+def _notes_of_windows(drawn: Drawn) -> list[list[RollNote]]:
+    """Each window's notes; of a piece those that begin in it, counted from the piece's beginning."""
+    if not drawn.joined:
+        return [_notes(drawn, place) for place in range(len(drawn.windows))]
+    found: list[list[RollNote]] = [[] for _ in drawn.windows]
+    for note in _notes(drawn, 0):
+        found[note.start // SIDE].append(note)
+    return found
 
 
 def _told(note: RollNote, tempo: float) -> Note:
@@ -96,7 +108,7 @@ def _midi_options(row: Row, drawn: Drawn, place: int) -> MidiOptions:
         numerator=row.options["numerator"],
         denominator=row.options["denominator"],
         program=row.options["program"],
-        track_name=f"Pianola, {_origin(row)}, window {drawn.indices[place]}",
+        track_name=f"Pianola, {_origin(row)}, {'piece' if drawn.joined else f'window {drawn.indices[place]}'}",
     )
 
 
@@ -109,14 +121,27 @@ def _midi(row: Row, drawn: Drawn, place: int = 0) -> bytes:
 
 
 def _png(_: Row, drawn: Drawn) -> bytes:
+    if drawn.joined:
+        return lines_png(drawn.windows, _GRID_COLUMNS, lowest_pitch=drawn.lowest_pitch)
     if len(drawn.windows) == 1:
         return roll_png(drawn.windows[0], lowest_pitch=drawn.lowest_pitch)
     return grid_png(drawn.windows, _GRID_COLUMNS, lowest_pitch=drawn.lowest_pitch, labels=_labels(drawn))
 
 
 def _svg(_: Row, drawn: Drawn) -> bytes:
+    if drawn.joined:
+        columns = min(_GRID_COLUMNS, len(drawn.windows))
+        lines = list(_lines(_notes(drawn, 0), columns * SIDE, len(drawn.windows) * SIDE))
+        return roll_svg(lines, _labels(drawn)[::columns], 1, drawn.lowest_pitch, columns * SIDE)
     windows = [_notes(drawn, place) for place in range(len(drawn.windows))]
     return roll_svg(windows, _labels(drawn), _GRID_COLUMNS, drawn.lowest_pitch)
+
+
+def _lines(notes: list[RollNote], steps: int, total: int) -> Iterator[list[RollNote]]:
+    """The notes that sound in every so many steps, counted from where these begin."""
+    for begin in range(0, total, steps):
+        sounding = (note for note in notes if note.start < begin + steps and note.start + note.length > begin)
+        yield [RollNote(note.pitch, note.start - begin, note.length) for note in sounding]
 
 
 def _labels(drawn: Drawn) -> list[str]:
@@ -124,7 +149,7 @@ def _labels(drawn: Drawn) -> list[str]:
 
 
 def _zip(row: Row, drawn: Drawn) -> bytes:
-    """For every window its MIDI file and its picture, and the sample's JSON without what differs from call to call."""
+    """The piece or every window as MIDI and picture, and the JSON without what differs from call to call."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
 
@@ -133,9 +158,13 @@ def _zip(row: Row, drawn: Drawn) -> bytes:
             entry.external_attr = _READABLE
             archive.writestr(entry, data)
 
-        for place, index in enumerate(drawn.indices):
-            add(f"{numbered(index)}.mid", _midi(row, drawn, place))
-            add(f"{numbered(index)}.png", roll_png(drawn.windows[place], lowest_pitch=drawn.lowest_pitch))
+        if drawn.joined:
+            add("piece.mid", _midi(row, drawn))
+            add("piece.png", _png(row, drawn))
+        else:
+            for place, index in enumerate(drawn.indices):
+                add(f"{numbered(index)}.mid", _midi(row, drawn, place))
+                add(f"{numbered(index)}.png", roll_png(drawn.windows[place], lowest_pitch=drawn.lowest_pitch))
         told = described(row, drawn).model_dump(mode="json", exclude={"id", "created_at"})
         add("sample.json", json.dumps(told, indent=1).encode())
     return stream.getvalue()

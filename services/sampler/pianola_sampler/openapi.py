@@ -31,7 +31,7 @@ def complete(document: Document) -> None:
         if not path.startswith("/v1/"):
             continue
         for method, operation in operations.items():
-            if path.endswith("/samples"):
+            if path.endswith(("/samples", "/pieces")):
                 # Everything in it has a default.
                 operation["requestBody"]["required"] = False
             if method == "delete":

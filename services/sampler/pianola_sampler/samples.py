@@ -17,26 +17,19 @@ from pianola_http.authentication import protect
 from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
+from pianola_sampler.composing import is_piece
 from pianola_sampler.context import here
 from pianola_sampler.drawing import Drawn
+from pianola_sampler.ends import NoSuchWindow, origin
 from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
-from pianola_sampler.schemas import LARGEST_SEED, End, NewInterpolation, NewSample, NewSampleQuery, Sample, SampleQuery
+from pianola_sampler.schemas import LARGEST_SEED, NewInterpolation, NewSample, NewSampleQuery, Sample, SampleQuery
 
 _ENDINGS: Final = {form: "mid" if form == Form.MIDI else form.value for form in Form}
 _SHOWN: Final = frozenset({Form.PNG, Form.SVG})
 
 blueprint = APIBlueprint("samples", __name__, tag="Samples")
 protect(blueprint)
-
-
-class NoSuchWindow(ValueError):
-    """A window that the sample does not have."""
-
-    def __init__(self, window: int, n: int) -> None:
-        has = "one window, 0" if n == 1 else f"windows 0 to {n - 1}"
-        super().__init__(f"there is no window {window}: the sample has {has}")
-        self.errors = [{"field": "window", "message": str(self)}]
 
 
 @blueprint.post("/models/<name>/samples")
@@ -52,7 +45,7 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.windows)
     with here().admission.admitted() as deadline:
-        return _made(lambda session: _planned(session, name, json_data), form, deadline)
+        return made(lambda session: _planned(session, name, json_data), form, deadline)
 
 
 @blueprint.post("/models/<name>/interpolations")
@@ -67,7 +60,7 @@ def interpolate(name: str, json_data: NewInterpolation, query_data: NewSampleQue
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.steps)
     with here().admission.admitted() as deadline:
-        return _made(lambda session: _planned_way(session, name, json_data, deadline), form, deadline)
+        return made(lambda session: _planned_way(session, name, json_data, deadline), form, deadline)
 
 
 @blueprint.get("/samples/<sample>")
@@ -85,9 +78,10 @@ def show(sample: str, query_data: SampleQuery) -> Response:
     if window is not None and window >= row.n:
         raise NoSuchWindow(window, row.n)
     indices = range(row.n) if window is None else range(window, window + 1)
-    form = choose(request.accept_mimetypes, query_data.format, len(indices))
+    musics = 1 if is_piece(samples.recipe_of(row)) else len(indices)
+    form = choose(request.accept_mimetypes, query_data.format, musics)
     with here().admission.admitted() as deadline:
-        return _answer(row, _windows(samples.recipe_of(row), checkpoint, indices, deadline), form, deadline)
+        return _answer(row, windows_of(samples.recipe_of(row), checkpoint, indices, deadline), form, deadline)
 
 
 @blueprint.delete("/samples/<sample>")
@@ -106,7 +100,11 @@ Plan = tuple[Callable[[], Recipe], Checkpoint]
 """From what to draw, and what, which is asked when the records are closed again: it may load a generator."""
 
 
-def _made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Response:
+def made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Response:
+    """The answer to a POST of whatever kind: what is planned is drawn, kept and given in a form.
+
+    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
+    """
     row, drawn, repeated = _drawn(plan, deadline)
     response = _answer(row, drawn, form, deadline)
     response.status_code = 201
@@ -128,16 +126,16 @@ def _drawn(plan: Callable[[Session], Plan], deadline: Deadline) -> tuple[Row, Dr
         else:
             former, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
     if row is not None:
-        return row, _windows(former, checkpoint, range(former.n), deadline), True
+        return row, windows_of(former, checkpoint, range(former.n), deadline), True
     recipe = planned()
     keeping = _Keeping(recipe)
-    drawn = _windows(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
+    drawn = windows_of(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
     row, repeated = keeping.done(deadline)
     if row.id != recipe.id:
         # Another request with the same key was faster, and it drew another seed.
         with here().records.read() as session:
             checkpoint = runs.checkpoint(session, row.checkpoint)
-        drawn = _windows(samples.recipe_of(row), checkpoint, range(row.n), deadline)
+        drawn = windows_of(samples.recipe_of(row), checkpoint, range(row.n), deadline)
     return row, drawn, repeated
 
 
@@ -169,22 +167,13 @@ def _planned_way(session: Session, name: str, wanted: NewInterpolation, deadline
     digest = checkpoint.generator_digest
     options = wanted.model_dump(exclude={"begin", "to", "steps"})
     played = {key: value for key, value in options.items() if key != "way"}
-
-    def end(field: str, asked: End) -> Recipe:
-        if asked.sample is None:
-            given = None if asked.z is None else [asked.z]
-            return Recipe(model, digest, asked.seed, given, asked.window + 1, played)
-        row = samples.get(session, asked.sample)
-        if row.checkpoint != digest:
-            raise drawing.OtherCheckpoint(field, row.id, row.checkpoint, digest)
-        if asked.window >= row.n:
-            raise NoSuchWindow(asked.window, row.n)
-        return samples.recipe_of(row)
-
-    ends = [(end("from", wanted.begin), wanted.begin.window), (end("to", wanted.to), wanted.to.window)]
+    ends = [
+        (origin(session, field, end, Recipe(model, digest, None, None, 1, played)), end.window)
+        for field, end in (("from", wanted.begin), ("to", wanted.to))
+    ]
 
     def recipe() -> Recipe:
-        z = [drawing.position(here(), origin, checkpoint, window, deadline) for origin, window in ends]
+        z = [drawing.position(here(), at, checkpoint, window, deadline) for at, window in ends]
         return Recipe(model, digest, None, z, wanted.steps, options)
 
     return recipe, checkpoint
@@ -223,7 +212,7 @@ def _kept_by_key(recipe: Recipe, key: str) -> tuple[Row, bool]:
     return row, False
 
 
-def _windows(
+def windows_of(
     recipe: Recipe,
     checkpoint: Checkpoint,
     indices: range,
@@ -232,8 +221,8 @@ def _windows(
 ) -> Drawn:
     """From memory, or drawn; see `drawing.draw`."""
     context = here()
-    if drawing.is_way(recipe) and len(indices) < recipe.n:
-        return _windows(recipe, checkpoint, range(recipe.n), deadline).part(indices)
+    if drawing.is_whole(recipe) and len(indices) < recipe.n:
+        return windows_of(recipe, checkpoint, range(recipe.n), deadline).part(indices)
     drawn = context.cache.get(recipe.id, indices)
     if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
         drawn = whole.part(indices)

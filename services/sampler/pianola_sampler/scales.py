@@ -55,20 +55,24 @@ class Key:
         return min(ours, key=lambda other: (abs(other - pitch), other))
 
 
-def snap(windows: Rolls, lowest_pitch: int, key: Key) -> Rolls:
+def snap(windows: Rolls, lowest_pitch: int, key: Key, joined: bool = False) -> Rolls:
     """Windows [n, 96, 96] with every note in the key; when a note is struck and how long it is stays, if it can.
 
+    joined: they are one music, put one after another, and notes sound from one into the next.
     Where two notes come to lie on one pitch, the later ends the earlier with a dark step before it, as the codec draws
     notes that are struck again; two that begin together, or a step apart, are one.
     """
     highest = lowest_pitch + SIDE - 1
     moved = {pitch: key.nearest(pitch, lowest_pitch, highest) for pitch in range(lowest_pitch, highest + 1)}
-    snapped = np.zeros_like(windows)
-    for window, target in zip(windows, snapped, strict=True):
-        notes = [Note(moved[note.pitch], note.start, note.length) for note in decode_notes(window[None], lowest_pitch)]
+    musics = [windows] if joined else [window[None] for window in windows]
+    snapped = []
+    for music in musics:
+        target = np.zeros((SIDE, len(music) * SIDE), np.uint8)
+        notes = [Note(moved[note.pitch], note.start, note.length) for note in decode_notes(music, lowest_pitch)]
         for note in _one_at_a_time(sorted(notes)):
             target[highest - note.pitch, note.start : note.start + note.length] = 1
-    return snapped
+        snapped.append(target.reshape(SIDE, len(music), SIDE).transpose(1, 0, 2))
+    return np.concatenate(snapped) if snapped else windows
 
 
 def _one_at_a_time(notes: Sequence[Note]) -> Iterator[Note]:

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pianola.codec.window import STEPS_PER_QUARTER
+from pianola.codec.window import SIDE, STEPS_PER_QUARTER
 from pianola.models.base import HOTTEST
 from pianola_sampler.negotiation import Form
 from pianola_sampler.scales import PATTERN, Key
@@ -13,6 +13,7 @@ from pianola_sampler.scales import PATTERN, Key
 LARGEST_SEED: Final = 2**53 - 1
 """The largest whole number that every JSON reader keeps."""
 MOST_WINDOWS: Final = 64
+WINDOW_BEATS: Final = SIDE // STEPS_PER_QUARTER
 
 
 # Beyond that no model has learnt anything, and float32 soon ends.
@@ -122,6 +123,35 @@ class NewInterpolation(Playing):
     )
 
 
+class NewPiece(Playing):
+    """Music longer than a window, and how it is played and written."""
+
+    beats: int = Field(
+        64,
+        ge=2 * WINDOW_BEATS,
+        le=MOST_WINDOWS * WINDOW_BEATS,
+        multiple_of=WINDOW_BEATS,
+        description="quarter notes, whole windows of 8",
+    )
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="same seed, same piece; without one it is drawn and answered"
+    )
+    drift: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="how far the music may move from how it begins: from 0, hardly, to 1, to anything that fits",
+    )
+    begin: End | None = Field(
+        None, alias="from", description="the window to begin with and to go on from; else the one that the seed draws"
+    )
+
+    @property
+    def windows(self) -> int:
+        """How many that is."""
+        return self.beats // WINDOW_BEATS
+
+
 class NewSampleQuery(BaseModel):
     """In which form the answer is wanted."""
 
@@ -142,6 +172,7 @@ class Options(BaseModel):
     threshold: float
     temperature: float | None = Field(description="null of a model that has only a threshold")
     way: Literal["linear", "slerp"] | None = Field(description="of an interpolation: how it went from end to end")
+    drift: float | None = Field(description="of a piece: how far it may move from how it begins")
     label: str | None
     key: str | None
     tempo: float
@@ -151,7 +182,10 @@ class Options(BaseModel):
 
 
 class Note(BaseModel):
-    """A note: MIDI pitch; start and length in steps, in beats (quarter notes) and in seconds at the sample's tempo."""
+    """A note: MIDI pitch; start and length in steps, in beats (quarter notes) and in seconds at the sample's tempo.
+
+    Starts are counted from the beginning of the window, of a piece from the piece's.
+    """
 
     pitch: int
     start: int
@@ -163,7 +197,7 @@ class Note(BaseModel):
 
 
 class Window(BaseModel):
-    """One generated window: its position in the latent space, and its notes."""
+    """One generated window: its position in the latent space, and its notes; of a piece those that begin in it."""
 
     index: int
     z: list[float]

@@ -99,6 +99,32 @@ def grid_png(
     return _png(_write(page, texts, size))
 
 
+def lines_png(windows: NDArray[Any], columns: int = 4, scale: int = 2, lowest_pitch: int = 17) -> bytes:
+    """PNG of windows [n, 96, 96] played one after another as one music, `columns` of them to a line, without gaps.
+
+    Under each line is the number of its first window. scale: pixels per step and per pitch. Raises NothingToDraw.
+    """
+    _check(windows, scale)
+    if columns < 1:
+        raise NothingToDraw(f"{columns} columns")
+    columns = min(columns, len(windows))
+    lines = -(-len(windows) // columns)
+    roll = np.zeros((SIDE, lines * columns * SIDE), np.uint8)
+    roll[:, : len(windows) * SIDE] = windows.transpose(1, 0, 2).reshape(SIDE, -1)
+    onsets = _onsets(roll[np.newaxis])[0]
+    side, width, gap, size = SIDE * scale, columns * SIDE * scale, 4 * scale, _label_size(scale)
+    below = round(1.6 * size)
+    page = np.full((gap + lines * (side + below + gap), 2 * gap + width), _PAGE, np.uint8)
+    texts = []
+    for line in range(lines):
+        steps = slice(line * columns * SIDE, min((line + 1) * columns, len(windows)) * SIDE)
+        cells = _draw(roll[:, steps], onsets[:, steps], scale, lowest_pitch)
+        top = gap + line * (side + below + gap)
+        page[top : top + side, gap : gap + cells.shape[1]] = cells
+        texts.append((gap, top + side + round(1.2 * size), f"{line * columns + 1:03}", "ls"))
+    return _png(_write(page, texts, size))
+
+
 def contact_sheet(windows: NDArray[Any], names: Sequence[str], columns: int = 6, lowest_pitch: int = 17) -> bytes:
     """PNG of windows [n, 96, 96] from many files, with the name of its file under each; a long one loses its beginning.
 

@@ -61,6 +61,8 @@ class Generator(ABC):
     latent_size: int
     conditions: int = 0
     """Values of the label field that the model was told; 0 for a model without conditions."""
+    goes_on = False
+    """Whether `go_on` can."""
 
     def __init__(self, family: str, preset: str, lowest_pitch: int, facts: Facts) -> None:
         self.family = family

@@ -179,6 +179,8 @@ class NoteNetwork(VaeNetwork):
     ) -> None:
         super().__init__()
         self.latent = latent
+    goes_on = True
+
         self.label = label_embedding(conditions)
         told = LABEL_SIZE if conditions else 0
         self.encoder = nn.Sequential(
