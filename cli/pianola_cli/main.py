@@ -61,6 +61,7 @@ for command in (
     samples.models,
     samples.sample,
     samples.interpolate,
+    samples.play,
     maps.show_map,
     evaluations.evaluate,
     evaluations.compare,

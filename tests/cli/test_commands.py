@@ -348,6 +348,18 @@ def test_a_map_is_drawn_and_told_and_its_points_are_played(tmp_path: Path) -> No
     assert body(server) == {"at": [[1.0, -0.5]]}
 
 
+def test_a_piece_is_one_file_and_goes_on_from_a_sample(tmp_path: Path) -> None:
+    out = tmp_path / "piece.mid"
+    with scripted(as_json({**SAMPLE, "n": 4}, 201), Answer(body=b"MThd")) as server:
+        asked = ("play", "m", "-o", str(out), "--beats", "32", "--drift", "0.25", "--from", "sample_1:3", "--seed", "5")
+        result = pianola(*asked, server=server)
+    assert result.exit_code == 0, result.output
+    assert server.asked[0].path == "/v1/models/m/pieces"
+    assert body(server) == {"seed": 5, "beats": 32, "drift": 0.25, "from": {"sample": "sample_1", "window": 3}}
+    assert out.read_bytes() == b"MThd"
+    assert "such as sample_1:3" in pianola("play", "m", "-o", str(out), "--from", "sample_1:x").output
+
+
 def test_models_show_the_labels_they_can_be_asked_for() -> None:
     values = [f"composer {number}" for number in range(12)]
     told = {"name": "a", "condition": {"field": "composer", "values": values}}

@@ -196,6 +196,25 @@ class Client(Datasets):
         body |= {"from": dict(begin), "to": dict(to), "steps": steps, "way": way}
         return self._post(Sample, f"/v1/models/{part(model)}/interpolations", body)
 
+    def play(
+        self,
+        model: str,
+        beats: int = 64,
+        drift: float | None = None,
+        begin: Mapping[str, Any] | None = None,
+        options: SampleOptions | None = None,
+    ) -> Sample:
+        """A piece of 16 to 512 quarter notes, whole windows of 8, kept as a sample whose windows are one music.
+
+        drift: how far it may move from how it begins, 0 to 1. begin: {"sample": id, "window": 0}, {"seed": 7} or
+        {"z": [...]} to go on from, instead of the window that the seed draws. options: without z and at.
+        """
+        body = options.model_dump(exclude_none=True) if options else {}
+        body |= {"beats": beats}
+        body |= {} if drift is None else {"drift": drift}
+        body |= {} if begin is None else {"from": dict(begin)}
+        return self._post(Sample, f"/v1/models/{part(model)}/pieces", body)
+
     def map(self, model: str, field: str | None = None) -> LatentMap:
         """Where the windows of a model's dataset lie in its latent space; `field` is the label field to show."""
         return self._get(LatentMap, f"/v1/models/{part(model)}/map", {"field": field})

@@ -152,6 +152,72 @@ def interpolate(
         click.echo(str(path))
 
 
+@click.command()
+@click.argument("model")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
+              help="Where to: a .mid, .wav, .musicxml, .png, .svg or .zip file, or a folder.")  # fmt: skip
+@click.option("--beats", type=click.IntRange(16, 512), default=64, show_default=True,
+              help="How long, in quarter notes: whole windows of 8.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**53), help="The same seed gives the same piece.")
+@click.option("--drift", type=click.FloatRange(0, 1), help="How far it may move from how it begins: 0 hardly, 1 far.")
+@click.option("--from", "begin", metavar="SAMPLE[:WINDOW]", help="A sample's window to begin with and to go on from.")
+@click.option("--threshold", type=float, help="How sure the model must be of a note.")
+@click.option("--temperature", type=float, help="How freely the model chooses pitches, 1 as learnt.")
+@click.option("--tempo", type=float, help="Quarter notes a minute.")
+@click.option("--program", type=click.IntRange(0, 127), help="General MIDI instrument, 0 is the piano.")
+@click.option("--label", help="What to play, for a model that was told labels.")
+@click.option("--snap", help="A key that every note is snapped to: 'C major', 'F# minor' ...")
+@as_json
+@with_client
+def play(
+    client: Client,
+    model: str,
+    out: Path,
+    beats: int,
+    seed: int | None,
+    drift: float | None,
+    begin: str | None,
+    threshold: float | None,
+    temperature: float | None,
+    tempo: float | None,
+    program: int | None,
+    label: str | None,
+    snap: str | None,
+    as_json: bool,
+) -> None:
+    """Let MODEL play a piece, music longer than a window that goes on from itself, and save it."""
+    from pianola_cli.client import SampleOptions
+
+    form = _form(out, 1)
+    options = SampleOptions(
+        seed=seed,
+        threshold=threshold,
+        temperature=temperature,
+        tempo=tempo,
+        program=program,
+        key=snap,
+        label=label,
+    )
+    drawn = client.play(model, beats, drift, None if begin is None else _window(begin), options)
+    written = save(client, drawn, out, form)
+    if as_json:
+        echo_json({**drawn.model_dump(mode="json"), "written": [str(path) for path in written]})
+        return
+    for path in written:
+        click.echo(str(path))
+    click.echo(f"{drawn.model or model} played {beats} quarter notes with seed {drawn.seed}: {drawn.id}", err=True)
+
+
+def _window(words: str) -> dict[str, str | int]:
+    """What SAMPLE or SAMPLE:WINDOW names."""
+    sample, colon, window = words.partition(":")
+    if not colon:
+        return {"sample": sample}
+    if not window.isdecimal():
+        raise click.UsageError(f"--from {words}: write a sample's id, or one with a window, such as {sample}:3")
+    return {"sample": sample, "window": int(window)}
+
+
 def save(client: Client, drawn: Sample, out: Path, form: str) -> list[Path]:
     """Write a sample as `form` (one of _FORMS) to the file `out`, or for "folder" unpacked into it."""
     if form == "folder":
