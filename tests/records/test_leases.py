@@ -1,6 +1,7 @@
 """The run protocol, on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
@@ -127,6 +128,43 @@ def test_failed_after_three_attempts_without_progress(records: Records) -> None:
     assert error is not None
     assert "3 attempts" in error
     assert "out of memory" in error
+
+
+def test_what_is_put_off_or_let_go_in_order_does_not_count_and_waits_longer_each_time(records: Records) -> None:
+    run, waits = queued_run(records), []
+    for attempt in range(1, 9):
+        claim(records, run.id)
+        with records.write() as session:
+            if attempt < 6:
+                assert leases.put_off(session, run.id, attempt, "the store is away") == RunState.QUEUED
+            else:
+                assert leases.stopped(session, run.id, attempt, "released") == RunState.QUEUED
+        with records.write() as session:
+            assert leases.stale_queued(session, 0.01) == [] or attempt > 5
+            put_off = runs.get(session, run.id)
+        waits.append((put_off.sent_at - put_off.updated_at).total_seconds())
+        assert put_off.barren_attempts == 0
+        assert (put_off.error == "waits for another try: the store is away") == (attempt < 6)
+    for longest, (wait, following) in zip((5, 10, 20, 40), pairwise(waits[:5]), strict=True):
+        assert longest / 2 - 1 <= wait <= longest <= 2 * following + 1
+    assert waits[5:] == pytest.approx([0, 0, 0], abs=1)
+
+
+def test_an_evaluation_fails_after_three_crashes_and_not_for_being_let_go(records: Records) -> None:
+    run = queued_run(records)
+    claim(records, run.id)
+    with records.write() as session:
+        leases.commit_checkpoint(session, run.id, 1, checkpoint(run, 1, 10, final=True), {}, [])
+        evaluation = leases.succeed(session, run.id, 1, 1000, 7)
+    for outcome in ("released", "away", "released", "away", "crashed", "crashed", "released", "crashed"):
+        with records.write() as session:
+            claimed = evaluations.claim(session, evaluation.id, 60)
+            assert claimed is not None
+            evaluations.release(session, evaluation.id, claimed.attempt, outcome)  # type: ignore[arg-type]  # literals
+    with records.write() as session:
+        assert evaluations.claim(session, evaluation.id, 60) is None
+        failed = evaluations.newest(session, run.id)
+        assert (failed.state, failed.error) == ("failed", "3 attempts ended without a report")
 
 
 def test_a_checkpoint_forgives_earlier_crashes(records: Records) -> None:

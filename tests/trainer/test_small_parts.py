@@ -1,24 +1,32 @@
 """Course, means, memory, patience and spool."""
 
+import errno
 import fcntl
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from pianola.memory import memory_bytes
 from pianola.models.presets import resolve
 from pianola.objects import StoreUnavailable
-from pianola.spool import Spool
+from pianola.spool import Spool, is_full
 from pianola_trainer.batches import Batches
+from pianola_trainer.checkpoints import Place, write_checkpoint
 from pianola_trainer.course import Course
+from pianola_trainer.errors import NoWindows
+from pianola_trainer.exits import Exit
 from pianola_trainer.means import Means
 from pianola_trainer.patience import patiently
+from pianola_trainer.process import run_attempt
 
 
 @pytest.mark.parametrize(
@@ -137,3 +145,51 @@ def test_folders_of_killed_workers_are_removed_and_those_of_living_ones_kept(tmp
         with Spool(tmp_path).open():
             assert not (tmp_path / "worker-dead").exists()
             assert (tmp_path / "worker-alive" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (StoreUnavailable("read x", "connection refused"), Exit.AWAY, "the object store failed to read x"),
+        (OperationalError("UPDATE", {}, sqlite3.OperationalError("refused")), Exit.AWAY, "refused"),
+        (OSError(errno.ENOSPC, "No space left on device"), Exit.AWAY, "No space left"),
+        (NoWindows(1, 0.5), Exit.REFUSED, "add files to it"),
+        (FileNotFoundError(errno.ENOENT, "gone"), None, ""),
+        (ZeroDivisionError("a fault"), None, ""),
+    ],
+)
+def test_errors_are_classed_by_who_can_do_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: Exit | None, reason: str
+) -> None:
+    """The user: refused. Time: away. Nobody knows: it ends as a crash, and its log is kept."""
+
+    def work(*_: object) -> None:
+        raise error
+
+    reads, writes = os.pipe()  # nothing is ordered, and the supervisor lives
+    monkeypatch.setattr("sys.stdin", os.fdopen(reads))
+    monkeypatch.setattr("sys.argv", ["attempt", "run_x", "1", str(tmp_path)])
+    monkeypatch.setenv("PIANOLA_DATABASE_URL", "sqlite://")
+    monkeypatch.setenv("PIANOLA_BROKER_URL", "redis://")
+    monkeypatch.setenv("PIANOLA_OBJECTS_DIR", str(tmp_path))
+    monkeypatch.setattr("pianola_trainer.process.configure_logs", lambda *_, **__: None)
+    if code is None:
+        with pytest.raises(type(error)):
+            run_attempt(work, "run")
+    else:
+        assert run_attempt(work, "run") == code
+        assert reason in (tmp_path / "refusal").read_text()
+    assert writes  # open until here
+
+
+def test_what_the_system_says_of_a_checkpoint_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
+    learner = SimpleNamespace(tensors=lambda: {"weight": torch.ones(9)}, facts=dict)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write_checkpoint(tmp_path / "x", learner, Place(1, 0, 0, 0.0), {})  # type: ignore[arg-type]  # as far as it goes
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert raised.value.errno == errno.EFBIG
+    assert [is_full(OSError(number, "")) for number in (errno.ENOSPC, errno.EFBIG)] == [True, False]

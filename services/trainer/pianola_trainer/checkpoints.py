@@ -5,6 +5,7 @@ A checkpoint is a safetensors file: tensors, and facts as JSON in its metadata. 
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -63,9 +64,18 @@ class File:
 
 
 def write_checkpoint(path: Path, learner: Learner[Any], place: Place, identity: Json) -> None:
-    """Write the learner, the place and the identity (names of what was trained on what) to a file, durably."""
+    """Write the learner, the place and the identity (names of what was trained on what) to a file, durably.
+
+    Raises OSError, for example where the disk is full.
+    """
     facts = {"format": _FORMAT, "place": asdict(place), "learner": learner.facts(), **identity}
-    save_file(learner.tensors(), path, {_FACTS: json.dumps(facts, sort_keys=True)})
+    try:
+        save_file(learner.tensors(), path, {_FACTS: json.dumps(facts, sort_keys=True)})
+    except SafetensorError as error:
+        # What the system said is in its words only.
+        if (said := re.search(r"\(os error (\d+)\)", str(error))) is None:
+            raise
+        raise OSError(int(said[1]), os.strerror(int(said[1])), str(path)) from error
     with path.open("rb") as written:
         os.fsync(written.fileno())
 

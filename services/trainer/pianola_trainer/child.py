@@ -116,8 +116,8 @@ class Child:
             self._process.stdin.close()
 
     def refusal(self) -> str:
-        """Why it refused to go on: a sentence for the run's owner."""
-        return self._refusal.read_text(encoding="utf-8")
+        """Why it did not go on: a sentence for the run's owner; empty where there was no room for one."""
+        return self._refusal.read_text(encoding="utf-8") if self._refusal.exists() else ""
 
     def new_lines(self) -> list[str]:
         """What it wrote since this was asked last, whole lines only."""

@@ -15,5 +15,7 @@ class Exit(IntEnum):
     """It no longer holds what it worked on, and wrote nothing more."""
     ORPHANED = 13
     """Its supervisor is gone."""
+    AWAY = 15
+    """The store or the database did not answer for long, or the disk is full: in the `refusal` file."""
     RANK_LOST = 14
     """Another process of the attempt ended: a crash like any other."""

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from pianola.objects import StoreUnavailable
+from pianola.spool import is_full
 
 PATIENCE_SECONDS: Final = 60.0
 """As long as a lease: after that another worker may try its luck."""
@@ -35,6 +36,11 @@ def patiently(action: Callable[[], Result], seconds: float = PATIENCE_SECONDS) -
         # Chance keeps workers that lost the same server from coming back at once.
         time.sleep(pause * random.uniform(0.5, 1))
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether another attempt may well succeed, after a while, with the same run: no fault of anybody's."""
+    return is_away(error) or is_full(error)
 
 
 def is_away(error: Exception) -> bool:

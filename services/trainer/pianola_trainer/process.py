@@ -1,5 +1,6 @@
 """What both kinds of attempts do alike: obey their supervisor, set torch up, and say how they ended."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pianola.settings import TrainerSettings
 from pianola_trainer.errors import CannotTrain
 from pianola_trainer.exits import Exit
 from pianola_trainer.orders import RANK, Asked, Orders
+from pianola_trainer.patience import is_transient
 
 Work = Callable[[str, int, TrainerSettings, Path, Orders], None]
 """(id, attempt, settings, workspace, orders); raises Asked, StaleAttempt or CannotTrain to end early."""
@@ -44,6 +46,14 @@ def run_attempt(work: Work, subject: Literal["run", "evaluation"]) -> int:
         _log.warning("refused", reason=str(refusal))
         (workspace / "refusal").write_text(str(refusal), encoding="utf-8")
         return Exit.REFUSED
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        # Where the disk is full there may be no room for words either.
+        with contextlib.suppress(OSError):
+            (workspace / "refusal").write_text(str(error), encoding="utf-8")
+            _log.warning("away", reason=str(error))
+        return Exit.AWAY
     return Exit.FINISHED
 
 

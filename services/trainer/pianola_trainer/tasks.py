@@ -79,14 +79,18 @@ class Tasks:
     def _attempt(self, run: Run, claimed_at: float) -> None:
         lease = RunLease(self._records, run.id, run.attempt, self._settings.lease_seconds)
         threads = min(int(run.options["threads"]), self._settings.torch_threads)
-        with self._spool.workspace(f"{run.id}-a{run.attempt}") as workspace:
-            child = self._child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
-            try:
-                ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
-                if ended is not None:
-                    self._conclude(run, child, ended)
-            finally:
-                child.close()
+        try:
+            with self._spool.workspace(f"{run.id}-a{run.attempt}") as workspace:
+                child = self._child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
+                try:
+                    ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
+                    if ended is not None:
+                        self._conclude(run, child, ended)
+                finally:
+                    child.close()
+        except OSError as error:
+            # No room for a workspace.
+            self._put_off(run, str(error))
 
     def _child(self, module: str, arguments: Sequence[str], workspace: Path, threads: int) -> Child:
         spare, self._spare = self._spare, None
@@ -104,6 +108,9 @@ class Tasks:
             _log.warning("refused", reason=refusal)
             self._tell(lambda session: leases.fail(session, run.id, run.attempt, refusal, said))
             return
+        if ended.code == Exit.AWAY:
+            self._put_off(run, child.refusal() or child.last_words())
+            return
         # STALE: the row decides. A cancel that came while the attempt finished is one of the ways to it.
         let_go = ended.killed or ended.code in (Exit.RELEASED, Exit.STALE)
         said = "" if let_go else child.last_words()
@@ -115,6 +122,11 @@ class Tasks:
         if state == RunState.QUEUED:
             send(self._celery, TRAIN_RUN, run.id, queue=run.queue)
 
+    def _put_off(self, run: Run, reason: str) -> None:
+        """Nobody's fault: it is tried again later, by the reaper's message."""
+        _log.warning("away", reason=reason)
+        self._tell(lambda session: leases.put_off(session, run.id, run.attempt, reason))
+
     def _send_evaluation(self, run_id: str) -> None:
         _log.info("finished")
         evaluation = self._tell(lambda session: evaluations.newest(session, run_id))
@@ -124,15 +136,19 @@ class Tasks:
     def _evaluate(self, evaluation: Evaluation, claimed_at: float) -> None:
         lease = EvaluationLease(self._records, evaluation.id, evaluation.attempt, self._settings.lease_seconds)
         arguments = [evaluation.id, str(evaluation.attempt)]
-        with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
-            # Its figures depend on no number of cores, and two threads on busy ones take up to five times as long.
-            child = self._child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
-            try:
-                ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
-                if ended is not None:
-                    self._conclude_evaluation(evaluation, child, ended)
-            finally:
-                child.close()
+        try:
+            with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
+                # Its figures depend on no number of cores, and two threads on busy ones take up to five times as long.
+                child = self._child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
+                try:
+                    ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
+                    if ended is not None:
+                        self._conclude_evaluation(evaluation, child, ended)
+                finally:
+                    child.close()
+        except OSError as error:
+            _log.warning("away", reason=str(error))
+            self._release(evaluation, "away")
 
     def _conclude_evaluation(self, evaluation: Evaluation, child: Child, ended: Ended) -> None:
         if ended.code == Exit.FINISHED:
@@ -143,15 +159,22 @@ class Tasks:
             _log.warning("refused", reason=refusal)
             self._tell(lambda session: evaluations.fail(session, evaluation.id, evaluation.attempt, refusal))
             return
-        if not ended.killed and ended.code not in (Exit.RELEASED, Exit.STALE):
+        if ended.code == Exit.AWAY:
+            self._release(evaluation, "away")
+        elif ended.killed or ended.code in (Exit.RELEASED, Exit.STALE):
+            self._release(evaluation, "released")
+        else:
             _log.warning("crashed", code=ended.code, said=child.last_words())
-        released = self._tell(lambda session: self._release(session, evaluation))
-        if released:
-            send(self._celery, EVALUATE_RUN, evaluation.id)
+            self._release(evaluation, "crashed")
 
-    def _release(self, session: Session, evaluation: Evaluation) -> bool:
-        evaluations.release(session, evaluation.id, evaluation.attempt)
-        return True
+    def _release(self, evaluation: Evaluation, outcome: evaluations.Outcome) -> None:
+        def release(session: Session) -> bool:
+            evaluations.release(session, evaluation.id, evaluation.attempt, outcome)
+            return True
+
+        # What is put off comes by the reaper's message.
+        if self._tell(release) and outcome != "away":
+            send(self._celery, EVALUATE_RUN, evaluation.id)
 
     def _claim(self, claim: Callable[[Session], Written | None]) -> Written | None:
         try:

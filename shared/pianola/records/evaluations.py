@@ -1,6 +1,7 @@
 """Evaluations: queued with the run's success or on request, claimed by a trainer, finished with a report."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -10,10 +11,12 @@ from pianola.records.best import playing
 from pianola.records.clock import database_now
 from pianola.records.errors import NotFound, StaleAttempt
 from pianola.records.ids import new_id
-from pianola.records.leases import MAX_BARREN_ATTEMPTS, NewArtefact
+from pianola.records.leases import MAX_BARREN_ATTEMPTS, NewArtefact, backoff
 from pianola.records.states import EvaluationState
 from pianola.records.tables import Artefact, Evaluation, Json, Run
 
+Outcome = Literal["released", "away", "crashed"]
+"""How an attempt ended that did not finish: in order, for want of what it needs, or without a word."""
 _OPEN = (EvaluationState.QUEUED, EvaluationState.RUNNING)
 
 
@@ -64,12 +67,13 @@ def claim(session: Session, evaluation_id: str, lease_seconds: float) -> Evaluat
         .values(
             state=EvaluationState.RUNNING,
             attempt=Evaluation.attempt + 1,
+            barren_attempts=Evaluation.barren_attempts + 1,
             lease_until=database_now(lease_seconds),
         )
         .returning(Evaluation)
         .execution_options(populate_existing=True)
     )
-    if evaluation is not None and evaluation.attempt > MAX_BARREN_ATTEMPTS:
+    if evaluation is not None and evaluation.barren_attempts > MAX_BARREN_ATTEMPTS:
         fail(session, evaluation_id, evaluation.attempt, f"{MAX_BARREN_ATTEMPTS} attempts ended without a report")
         return None
     return evaluation
@@ -80,9 +84,18 @@ def heartbeat(session: Session, evaluation_id: str, attempt: int, lease_seconds:
     _fenced(session, evaluation_id, attempt, lease_until=database_now(lease_seconds))
 
 
-def release(session: Session, evaluation_id: str, attempt: int) -> None:
-    """Give the evaluation back unfinished: queued again. Raises StaleAttempt."""
-    _fenced(session, evaluation_id, attempt, state=EvaluationState.QUEUED, sent_at=database_now())
+def release(session: Session, evaluation_id: str, attempt: int, outcome: Outcome) -> None:
+    """Give the evaluation back unfinished: queued again. Raises StaleAttempt.
+
+    Only a crash counts. One that was put off (away: the store, the database, room on the disk) has its task sent again
+    by `stale`, after a pause.
+    """
+    values: dict[str, object] = {"state": EvaluationState.QUEUED, "sent_at": database_now()}
+    if outcome != "crashed":
+        values["barren_attempts"] = Evaluation.barren_attempts - 1
+    if outcome == "away":
+        values["sent_at"] = database_now(backoff(attempt))
+    _fenced(session, evaluation_id, attempt, **values)
 
 
 def succeed(session: Session, evaluation_id: str, attempt: int, report: Json, artefacts: Iterable[NewArtefact]) -> None:

@@ -4,8 +4,10 @@ Every write names the attempt it belongs to and takes the run's row lock first. 
 none, the write raises StaleAttempt and nothing of it is kept.
 """
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from sqlalchemy import select, update
@@ -20,7 +22,11 @@ from pianola.records.states import LEASED, RunState
 from pianola.records.tables import Artefact, Attempt, Checkpoint, Evaluation, Json, Metric, Run
 
 MAX_BARREN_ATTEMPTS: Final = 3
-"""A run whose attempts end this many times in a row without a new checkpoint has failed."""
+"""A run whose attempts end this many times in a row without a new checkpoint has failed. Not counted are those
+that were let go in order, or put off.
+"""
+BACKOFF_SECONDS: Final = 5.0
+LONGEST_BACKOFF_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,16 @@ def stopped(session: Session, run_id: str, attempt: int, outcome: str, log_tail:
     return _let_go(session, run, outcome, log_tail)
 
 
+def put_off(session: Session, run_id: str, attempt: int, reason: str) -> RunState:
+    """The attempt ended because the store or the database was away, or a disk full. Raises StaleAttempt.
+
+    It does not count, `reason` is shown while the run waits, and its task is to be sent (by stale_queued) after a pause
+    that grows with every such attempt in a row. Cancelling and pausing go on as in `stopped`.
+    """
+    run = _fenced(session, run_id, attempt)
+    return _let_go(session, run, "away", reason)
+
+
 def reap(session: Session, limit: int = 100) -> list[tuple[str, str]]:
     """Take back runs whose lease has expired; returns those queued again, as (id, queue): send their tasks."""
     expired = session.scalars(
@@ -247,10 +263,15 @@ def _let_go(session: Session, run: Run, outcome: str, log_tail: str) -> RunState
     }[RunState(run.state)]
     values: dict[str, object] = {"lease_owner": None, "progress": None}
     kind, data = state.value, {"attempt": run.attempt, "outcome": outcome}
+    if outcome in ("released", "away"):
+        values["barren_attempts"] = max(run.barren_attempts - 1, 0)
     if state == RunState.QUEUED:
         kind = "requeued"
         values["sent_at"] = database_now()
-        if outcome != "released" and run.barren_attempts >= MAX_BARREN_ATTEMPTS:
+        if outcome == "away":
+            values["sent_at"] = database_now(backoff(_times_away(session, run)))
+            values["error"] = data["error"] = f"waits for another try: {log_tail}"
+        elif outcome != "released" and run.barren_attempts >= MAX_BARREN_ATTEMPTS:
             state, kind = RunState.FAILED, "failed"
             error = f"{run.barren_attempts} attempts in a row ended without a new checkpoint"
             values["error"] = f"{error}; the last words of the last one:\n{log_tail}" if log_tail else error
@@ -261,6 +282,21 @@ def _let_go(session: Session, run: Run, outcome: str, log_tail: str) -> RunState
     _close(session, run, outcome, log_tail)
     events.append(session, Run, run.id, kind, data)
     return state
+
+
+def backoff(times: int) -> float:
+    """Seconds to wait before trying again what was tried so many times before: twice as long each time, less a part by
+    chance, so that runs that met the same outage do not come back together.
+    """
+    longest = min(BACKOFF_SECONDS * 2.0**times, LONGEST_BACKOFF_SECONDS)
+    return longest * random.uniform(0.5, 1)
+
+
+def _times_away(session: Session, run: Run) -> int:
+    """How many of the run's attempts before this one, in a row, were put off."""
+    before = (Attempt.run_id == run.id, Attempt.number < run.attempt, Attempt.number >= run.attempt - 10)
+    outcomes = session.scalars(select(Attempt.outcome).where(*before).order_by(Attempt.number.desc()))
+    return len(list(takewhile(lambda outcome: outcome == "away", outcomes)))
 
 
 def _close(session: Session, run: Run, outcome: str, log_tail: str | None) -> None:

@@ -347,7 +347,10 @@ class Artefact(Table):
 
 
 class Evaluation(Table):
-    """Numbers and plots that compare generated windows with the dataset. The newest of a run counts."""
+    """Numbers and plots that compare generated windows with the dataset. The newest of a run counts.
+
+    `attempt` is the fencing number, `barren_attempts` counts those that ended without a word.
+    """
 
     __tablename__ = "evaluations"
     __table_args__ = (_one_of("state", EvaluationState), Index("ix_evaluations_run", "run_id", "id"))
@@ -357,6 +360,7 @@ class Evaluation(Table):
     checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"))
     state: Mapped[str] = mapped_column(String(20), default=EvaluationState.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
+    barren_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     lease_until: Mapped[datetime] = mapped_column(server_default=database_now())
     sent_at: Mapped[datetime] = mapped_column(server_default=database_now())
     samples: Mapped[int]
