@@ -98,3 +98,12 @@ def test_what_makes_whole_windows_says_that_it_cannot_go_on() -> None:
     plays = generator(preset="thesis")
     with pytest.raises(CannotGoOn, match=r"a thesis vae makes whole windows .* interpolations"):
         plays.go_on(np.zeros((96, 48), np.uint8), plays.positions(1, [0])[0], 0.5, noise_of(1, 1))
+
+
+def test_a_window_is_as_likely_at_many_positions_as_at_each() -> None:
+    network, z = decoder(), torch.eye(4) * 2
+    for one in (window((60, 0, 20), (64, 0, 9), (67, 20, 12)), torch.zeros(96, 96)):
+        begun = one[None, :, :48]
+        with torch.no_grad():
+            each = network.nats(Notes.of(begun.expand(4, -1, -1)), z, torch.zeros(4, dtype=torch.int64))
+            torch.testing.assert_close(network.nats_at(Notes.of(begun), z), each)

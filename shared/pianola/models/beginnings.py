@@ -38,10 +38,7 @@ class Beginnings:
 
     def choose(self, opening: Windows, z: Tensor, die: float) -> int:
         """Which of positions z [n, latent] a window that begins with `opening` [96, k] is to have, by a die in 0..1."""
-        begun = torch.from_numpy(opening.astype(np.float32)).expand(len(z), -1, -1)
-        untransposed = torch.zeros(len(z), dtype=torch.int64)
-        likelihood: np.ndarray[Any, np.dtype[np.float64]] = (
-            -self._decoder.nats(Notes.of(begun), z, untransposed).double().numpy()
-        )
+        begun = Notes.of(torch.from_numpy(opening.astype(np.float32))[None])
+        likelihood: np.ndarray[Any, np.dtype[np.float64]] = -self._decoder.nats_at(begun, z).double().numpy()
         sums = np.exp(likelihood - likelihood.max()).cumsum()
         return min(int((sums <= die * sums[-1]).sum()), len(sums) - 1)

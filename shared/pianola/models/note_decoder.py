@@ -65,6 +65,12 @@ class Notes:
         """k: how many steps of the windows these notes are of."""
         return self.struck.shape[2]
 
+    def times(self, n: int) -> Notes:
+        """Of one window, the notes of n like it."""
+        struck, held = self.struck.expand(n, -1, -1), self.held.expand(n, -1, -1)
+        window = torch.arange(n).repeat_interleave(len(self.step))
+        return Notes(struck, held, window, self.step.repeat(n), self.row.repeat(n), self.length.repeat(n))
+
 
 class NoteDecoder(nn.Module):
     """p(window | z). latent, state: sizes of z and of the recurrent state; the others: how many of each there are."""
@@ -160,12 +166,20 @@ class NoteDecoder(nn.Module):
         Of windows' first k steps it is that of all windows which begin so. semitones: how far each window was
         transposed, int64 [n], so that it is learnt in its own register too.
         """
-        states, heard, first = self._scores_of_empty_columns(notes, z, semitones)
+        return self._nats(notes, *self._scores_of_empty_columns(notes, z, semitones))
+
+    def nats_at(self, notes: Notes, z: Tensor) -> Tensor:
+        """As `nats`, of one untransposed window at each of the positions z [n, latent]: what is heard is heard once."""
+        untransposed = torch.zeros(len(z), dtype=torch.int64)
+        states, heard, first = self._scores_of_empty_columns(notes, z, untransposed)
+        return self._nats(notes.times(len(z)), states, heard.expand(len(z), -1, -1, -1), first)
+
+    def _nats(self, notes: Notes, states: Tensor, heard: Tensor, first: Tensor) -> Tensor:
         spot = notes.window * notes.steps + notes.step
         same = functional.pad(spot[1:] == spot[:-1], (0, 1))  # is the next note in the same column?
         begins = notes.struck.transpose(1, 2).flatten(0, 1)
         target = torch.where(begins.any(1), begins.argmax(1), STOP)
-        of_columns = functional.cross_entropy(first, target, reduction="none").view(len(z), notes.steps).sum(1)
+        of_columns = functional.cross_entropy(first, target, reduction="none").view(len(states), notes.steps).sum(1)
         if len(spot) == 0:
             return of_columns
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
