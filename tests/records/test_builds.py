@@ -265,6 +265,7 @@ def test_what_an_older_build_brings_is_refused(records: Records) -> None:
         lambda session: builds.finish_chunk(session, dataset_id, 0, result),
         lambda session: builds.heartbeat(session, dataset_id, old.build, 0),
         lambda session: builds.commit_build(session, dataset_id, Committed(old.build, "old", "key", 1)),
+        lambda session: builds.fail_build(session, dataset_id, "a late fault", old.build),
     ]
     for _ in range(2):
         for call in late:
@@ -272,6 +273,9 @@ def test_what_an_older_build_brings_is_refused(records: Records) -> None:
                 call(session)
         planned(records, dataset_id)
     assert [file.verdict for file in report(records, dataset_id)] == [None, None]
+    with records.write() as session:
+        builds.release_chunk(session, dataset_id, 0, at_work(records, dataset_id).build - 1)
+    assert at_work(records, dataset_id).attempts == 2, "what the older build gave back was not this one's"
     finish(records, dataset_id)
     with pytest.raises(DatasetClosed, match="was ended"), records.write() as session:
         late[-1](session)
@@ -310,7 +314,7 @@ def test_an_attempt_given_back_in_order_does_not_count(records: Records) -> None
     for _ in range(2 * builds.MAX_CHUNK_ATTEMPTS):
         assert at_work(records, dataset_id).attempts == 1
         with records.write() as session:
-            builds.release_chunk(session, dataset_id, 0)
+            builds.release_chunk(session, dataset_id, 0, 1)
     finish(records, dataset_id)
 
 

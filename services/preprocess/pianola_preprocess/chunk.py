@@ -27,6 +27,7 @@ from pianola_preprocess.fetching import read_ahead, read_one
 from pianola_preprocess.heartbeat import Heartbeat
 from pianola_preprocess.reading.reader import Reader
 from pianola_preprocess.reusing import FormerShards
+from pianola_preprocess.under_way import UnderWay
 
 _log = structlog.get_logger("build")
 
@@ -41,8 +42,17 @@ class OtherCodec(RuntimeError):
         )
 
 
-def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id: str, number: int) -> bool:
+def build_chunk(
+    records: Records,
+    store: ObjectStore,
+    reader: Reader,
+    dataset_id: str,
+    number: int,
+    under_way: UnderWay | None = None,
+) -> bool:
     """Build one chunk; True when the dataset has no other chunk to do and can be committed.
+
+    `under_way` is told which build it is of.
 
     Raises FileLost, OtherCodec, NotFound, DatasetClosed where the build was ended meanwhile, ReaderUnavailable,
     StoreUnavailable and DBAPIError.
@@ -55,6 +65,8 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
             return builds.begin_commit(session, dataset_id) is not None
         known = builds.known(session, dataset_id, [file.sha256 for file in work.files])
     structlog.contextvars.bind_contextvars(build=work.build, number=number)
+    if under_way is not None:
+        under_way.build = work.build
     try:
         if work.codec != CODEC_REVISION:
             raise OtherCodec(work.codec)
@@ -66,7 +78,7 @@ def build_chunk(records: Records, store: ObjectStore, reader: Reader, dataset_id
     except BaseException:
         # Ended in order, be it by a stop: only a process that dies without a word counts against the chunk.
         with contextlib.suppress(DBAPIError), records.write() as session:
-            builds.release_chunk(session, dataset_id, number)
+            builds.release_chunk(session, dataset_id, number, work.build)
         raise
     windows = sum(verdict.windows for verdict in result.verdicts)
     counts = {"files": len(work.files), "reused": result.reused, "windows": windows, "shards": len(result.shards)}

@@ -30,6 +30,7 @@ from pianola.records.builds import Committed
 from pianola.records.tables import Dataset
 from pianola.spool import Spool
 from pianola_preprocess.heartbeat import Heartbeat
+from pianola_preprocess.under_way import UnderWay
 
 ROLLS_OF_SHEET = 24
 SHARDS_OF_SHEET = 4
@@ -38,8 +39,12 @@ SHARDS_OF_SHEET = 4
 _log = structlog.get_logger("build")
 
 
-def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_id: str) -> None:
+def commit_dataset(
+    records: Records, store: ObjectStore, spool: Spool, dataset_id: str, under_way: UnderWay | None = None
+) -> None:
     """Write the manifest and commit the dataset, or fail the build when no file gave a window.
+
+    `under_way` is told which build it is of.
 
     Changes nothing while chunks are still to do, and nothing once the dataset is built. Raises NotFound, DatasetClosed,
     StoreUnavailable and DBAPIError.
@@ -51,11 +56,13 @@ def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_i
         return
     build = dataset.builds
     structlog.contextvars.bind_contextvars(build=build)
+    if under_way is not None:
+        under_way.build = build
     beat = Heartbeat(records, lambda now: builds.heartbeat(now, dataset_id, build))
     with beat as heartbeat, spool.workspace(dataset_id) as folder:
         commit = _Commit(records, store, dataset, folder)
         if not commit.stored.shards:
-            fail_build(records, dataset_id, _empty(commit.stored.files))
+            fail_build(records, dataset_id, _empty(commit.stored.files), build)
             return
         committed = commit.run(heartbeat)
     with records.write() as session:
@@ -63,10 +70,13 @@ def commit_dataset(records: Records, store: ObjectStore, spool: Spool, dataset_i
     _log.info("dataset_built", dataset=dataset_id, digest=committed.digest, windows=committed.windows)
 
 
-def fail_build(records: Records, dataset_id: str, error: str) -> None:
-    """End the build with `error`. Raises NotFound, DatasetClosed where it has ended already, DBAPIError."""
+def fail_build(records: Records, dataset_id: str, error: str, build: int | None) -> None:
+    """End the build with that number, None whichever is under way, with `error`.
+
+    Raises NotFound, DatasetClosed where it has ended already, DBAPIError.
+    """
     with records.write() as session:
-        builds.fail_build(session, dataset_id, error)
+        builds.fail_build(session, dataset_id, error, build)
     _log.warning("build_failed", dataset=dataset_id, error=error)
 
 

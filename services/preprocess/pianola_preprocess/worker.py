@@ -14,15 +14,21 @@ from pianola.queue import BUILD_CHUNK, COMMIT_DATASET, IMPORT_FILES, PLAN_BUILD,
 from pianola.records import Records, builds, open_records
 from pianola.records.errors import DatasetClosed, NotFound
 from pianola.settings import PreprocessSettings
-from pianola.spool import Spool
+from pianola.spool import Spool, is_full
 from pianola_preprocess.chunk import OtherCodec, build_chunk
 from pianola_preprocess.commit import commit_dataset, fail_build
 from pianola_preprocess.fetching import FileLost
 from pianola_preprocess.importing import fail_import, run_import
 from pianola_preprocess.reading.reader import Reader, ReaderUnavailable
+from pianola_preprocess.under_way import UnderWay
 
-AWAY: Final = (StoreUnavailable, OperationalError, InterfaceError)
-"""The store or the database does not answer: no fault of the task, which is tried again."""
+
+class DiskFull(RuntimeError):
+    """There is no room in the spool."""
+
+
+AWAY: Final = (StoreUnavailable, OperationalError, InterfaceError, DiskFull)
+"""The store or the database does not answer, or the disk is full: no fault of the task, which is tried again."""
 RETRIES: Final = 5
 """After 1, 2, 4, 8 and 16 s, each shortened by chance: 31 s at most. From then on the reaper sends it every 30 s."""
 
@@ -102,9 +108,12 @@ class _Tasks:
 
     def __init__(self, app: Celery, settings: PreprocessSettings, connections: Connections, spool: Spool) -> None:
         self._app, self._settings, self._connections, self._spool = app, settings, connections, spool
+        # A process does one task at a time.
+        self._under_way = UnderWay()
 
     def plan_build(self, dataset_id: str) -> None:
         """Order the files, cut them into chunks and send those that are to do."""
+        self._under_way = UnderWay()
         with self._connections.records.write() as session:
             builds.plan(session, dataset_id)
             waiting = builds.next_tasks(session, dataset_id)
@@ -115,13 +124,18 @@ class _Tasks:
 
     def build_chunk(self, dataset_id: str, number: int) -> None:
         """Build a chunk; whoever finishes the last one asks for the commit."""
-        connections = self._connections
-        if build_chunk(connections.records, connections.store, connections.reader, dataset_id, number):
+        connections, self._under_way = self._connections, UnderWay()
+        where = (connections.records, connections.store, connections.reader)
+        if build_chunk(*where, dataset_id, number, self._under_way):
             send(self._app, COMMIT_DATASET, dataset_id)
 
     def commit_dataset(self, dataset_id: str) -> None:
         """Write the manifest and end the build."""
-        commit_dataset(self._connections.records, self._connections.store, self._spool, dataset_id)
+        self._under_way = UnderWay()
+        try:
+            commit_dataset(self._connections.records, self._connections.store, self._spool, dataset_id, self._under_way)
+        except OSError as error:
+            raise (DiskFull(str(error)) if is_full(error) else error) from error
 
     def import_files(self, import_id: str) -> None:
         """Fetch what an import names into its dataset."""
@@ -130,7 +144,7 @@ class _Tasks:
     def build_failed(self, error: Exception, dataset_id: str) -> None:
         """A fault that no retry mends ends the build, or the reaper would send it for ever."""
         said = str(error) if isinstance(error, _TOLD) else _fault(error)
-        fail_build(self._connections.records, dataset_id, said)
+        fail_build(self._connections.records, dataset_id, said, self._under_way.build)
 
     def import_failed(self, error: Exception, import_id: str) -> None:
         """The same for an import."""

@@ -224,11 +224,15 @@ def heartbeat(session: Session, dataset_id: str, build: int, number: int | None 
     _seen(session, dataset_id)
 
 
-def release_chunk(session: Session, dataset_id: str, number: int) -> None:
-    """The attempt ended in order and unfinished, because the store or the database was away: it does not count."""
+def release_chunk(session: Session, dataset_id: str, number: int, build: int) -> None:
+    """The attempt ended in order and unfinished, because the store or the database was away: it does not count.
+
+    Nothing changes where that build was ended.
+    """
+    same_build = select(Dataset.id).where(Dataset.id == dataset_id, Dataset.builds == build).exists()
     session.execute(
         update(Chunk)
-        .where(Chunk.dataset_id == dataset_id, Chunk.number == number, Chunk.attempts > 0)
+        .where(Chunk.dataset_id == dataset_id, Chunk.number == number, Chunk.attempts > 0, same_build)
         .values(attempts=Chunk.attempts - 1, lease_until=None)
     )
 
@@ -326,9 +330,15 @@ def commit_build(session: Session, dataset_id: str, committed: Committed) -> Non
     events.append(session, Dataset, dataset_id, "built", data | {"refused": dataset.files_refused})
 
 
-def fail_build(session: Session, dataset_id: str, error: str) -> None:
-    """The build ended without a dataset: `error` says why. The files and their report stay."""
+def fail_build(session: Session, dataset_id: str, error: str, build: int | None = None) -> None:
+    """The build ended without a dataset: `error` says why. The files and their report stay.
+
+    `build` fences: one that has ended since is nobody's any more. None is for whoever has not begun with any. Raises
+    NotFound, DatasetClosed where the build has ended.
+    """
     dataset = lock(session, dataset_id, (DatasetState.BUILDING,), _ENDED)
+    if build not in (None, dataset.builds):
+        raise DatasetClosed(dataset.name, dataset.state, _ENDED)
     _total(session, dataset)
     dataset.state, dataset.error = DatasetState.FAILED, error
     session.flush()
