@@ -7,7 +7,7 @@ PACKAGES := pianola pianola_http pianola_api pianola_preprocess pianola_trainer 
 DATA ?=
 OUT ?= demo-out
 
-.PHONY: setup demo up test lint format env clean
+.PHONY: setup demo up test test-containers lint format images env clean
 
 setup: $(VENV)/.installed
 
@@ -40,6 +40,14 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The images of docker-compose.yml, labelled with the commit that they are built from (and -dirty where files differ).
+images:
+	PIANOLA_COMMIT=$$(git describe --always --abbrev=40 --dirty) docker compose build
+
+# The containers, really built and started: minutes, and an engine (tests/containers/README.md).
+test-containers: setup
+	PIANOLA_TEST_CONTAINERS=1 $(BIN)/pytest -q tests/containers
 
 # Random secrets for docker-compose.yml, in .env; a file that is there stays as it is.
 env:

@@ -1,4 +1,6 @@
+import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,17 @@ def test_the_services_are_those_of_the_design(project: dict[str, Any]) -> None:
 
 def test_every_service_tells_its_health(project: dict[str, Any]) -> None:
     without = {name for name, service in project["services"].items() if "healthcheck" not in service}
-    assert without == {"migrate"}  # runs once; others wait for its success
+    assert without == OURS - {"migrate"}  # their images do (test_images.py)
+    assert project["services"]["migrate"]["healthcheck"]["disable"] is True  # runs once; others wait for its success
+
+
+def test_images_are_labelled_with_version_and_commit(compose: Compose, made_env: Path) -> None:
+    done = compose("--env-file", made_env, "--profile", "*", "config", "--format", "json", PIANOLA_COMMIT="abc")
+    built = [service for service in json.loads(done.stdout)["services"].values() if "build" in service]
+    version = tomllib.loads((ROOT / "shared/pyproject.toml").read_text())["project"]["version"]
+    for service in built:
+        labels = {key: service["build"]["args"][key] for key in ("PIANOLA_VERSION", "PIANOLA_COMMIT")}
+        assert labels == {"PIANOLA_VERSION": version, "PIANOLA_COMMIT": "abc"}
 
 
 def test_start_up_is_in_order(project: dict[str, Any]) -> None:

@@ -27,17 +27,33 @@ def test_hadolint_finds_nothing(dockerfile: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_built_in_one_stage_and_run_in_another_as_nobody_in_particular(dockerfile: Path) -> None:
+def test_built_in_two_stages_and_run_in_another_as_nobody_in_particular(dockerfile: Path) -> None:
     lines = instructions(dockerfile)
     assert [line for line in lines if line.startswith("FROM ")] == [
-        "FROM python:3.11-slim AS build",
+        "FROM python:3.11-slim AS packages",
+        "FROM python:3.11-slim AS ours",
         "FROM python:3.11-slim",
     ]
     last = lines[lines.index("FROM python:3.11-slim") :]
     assert "USER 10001:10001" in last
     assert not any(line.startswith("RUN") and "pip" in line for line in last)
     service = dockerfile.parent.name
-    assert lines[-1] == f'CMD ["python", "-m", "pianola_{service}"]'
+    assert f'CMD ["python", "-m", "pianola_{service}"]' in last
+    assert any(line.startswith("HEALTHCHECK") for line in last)
+    assert "PIANOLA_COMMIT" in lines[-1], "labels come last: a commit's name must not make the layers before it anew"
+
+
+def test_packages_by_others_are_installed_without_a_line_of_our_code(dockerfile: Path) -> None:
+    """So that a change in our code leaves their layer as it is, in the builder's cache and in every registry."""
+    lines = instructions(dockerfile)
+    packages = lines[: lines.index("FROM python:3.11-slim AS ours")]
+    copied = {source for line in packages if line.startswith("COPY ") for source in line.split()[1:-1]}
+    assert all(
+        Path(source).name == "pyproject.toml" or not source.startswith(("shared", "http", "services"))
+        for source in copied
+    )
+    assert "COPY --from=packages /opt/pianola /opt/pianola" in lines
+    assert "COPY --from=ours /opt/pianola/lib /opt/pianola/lib" in lines
 
 
 def test_the_classic_builder_understands_it(dockerfile: Path) -> None:
@@ -83,7 +99,7 @@ def test_only_trainer_and_sampler_have_torch() -> None:
     with_torch = {name for name in SERVICES if any(line.startswith("torch==") for line in requirements(name))}
     assert with_torch == {"trainer", "sampler"}
     with_plots = {name for name in SERVICES if any(line.startswith("matplotlib") for line in requirements(name))}
-    assert with_plots == {"api", "trainer"}
+    assert with_plots == {"api", "sampler", "trainer"}
 
 
 def test_only_services_that_listen_have_a_web_framework() -> None:
