@@ -53,6 +53,7 @@ def test_a_running_home_is_well_and_can_be_backed_up_and_cleared(embedded: serve
         found
     )
     assert found["broker keeps messages"]["level"] == "ok"
+    assert {found[f"{worker} hears its queue"]["level"] for worker in ("preprocess", "trainer")} == {"ok"}
     assert run("gc", "--home", home, "--dry-run").stdout.splitlines()[-1].startswith("would remove")
     saved, second = tmp_path / "saved.tar", str(tmp_path / "second")
     assert run("backup", "--home", home, str(saved)).returncode in (0, 1)

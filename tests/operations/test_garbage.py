@@ -21,6 +21,7 @@ from pianola.dataset.manifest import read_manifest
 from pianola.objects import ObjectStore
 from pianola.objects.layout import dataset_key, file_key
 from pianola.operations.garbage import Garbage, Site, collect
+from pianola.operations.regularly import start_collecting
 from pianola.records import Records, datasets, evaluations, leases, models, runs, samples
 from pianola.records.leases import NewCheckpoint
 from pianola.records.samples import Recipe
@@ -214,3 +215,16 @@ def test_a_trainer_at_work_loses_nothing(tmp_path: Path) -> None:
             for key in (row.key, row.generator_key, row.manifest_key):
                 assert system.store.exists(key), key
         assert steps(system, run_id) == [making.STEPS], "all but the last went"
+
+
+def test_an_api_that_is_told_to_collects_by_itself(system: System) -> None:
+    system.store.put("datasets/ds_none/files/" + 64 * "b", b"1")
+    old = time.time() - 2 * 24 * 3600
+    for path in (system.folder / "objects" / "datasets").rglob("b*"):
+        os.utime(path, (old, old))
+    stop = threading.Event()
+    thread = start_collecting(Site(system.records, system.store, None), 0.1 / 3600, stop)
+    servers.wait_for(lambda: not list(system.store.keys("datasets/")), 20, "a collection")
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pianola.operations import commands, contradictions
+from pianola.operations.doctor import examine
 from pianola.operations.garbage import CHECKPOINTS_AFTER, GRACE
 from pianola.settings import WorkerSettings
 
@@ -14,7 +15,7 @@ def main() -> int:
     """Run the command with settings from the environment; the exit status."""
     given = _parser().parse_args()
     if given.action == "doctor":
-        return commands.doctor(WorkerSettings, os.environ, given.json, print)
+        return commands.doctor(examine(WorkerSettings, os.environ), given.json, print)
     try:
         settings = WorkerSettings()
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pianola.objects import StoreUnavailable, connect_store, open_store
 from pianola.operations.backup import backup
-from pianola.operations.doctor import examine
+from pianola.operations.doctor import Finding
 from pianola.operations.errors import OperationFailed
 from pianola.operations.garbage import Garbage, Site, collect
 from pianola.operations.restore import restore
@@ -27,11 +27,8 @@ FAILURES: Final = (OperationFailed, NotMigrated, StoreUnavailable, DBAPIError)
 """What a command raises for a person to read; OSError too, which has a file's name."""
 
 
-def doctor(
-    load: Callable[[], WorkerSettings], environment: Mapping[str, str], as_json: bool, say: Say, running: bool = True
-) -> int:
+def doctor(found: Sequence[Finding], as_json: bool, say: Say) -> int:
     """Say what is well and what is not: 1 where something is an error."""
-    found = examine(load, environment, running)
     if as_json:
         say(json.dumps([asdict(finding) for finding in found], indent=2))
     else:

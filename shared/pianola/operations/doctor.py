@@ -1,17 +1,20 @@
 """The doctor: looks at everything that Pianola needs, and says of each what it found and what to do about it."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from celery import Celery
 from sqlalchemy import select, type_coerce
 from sqlalchemy.exc import DBAPIError
 
+from pianola.hearing import DEAF_SECONDS
 from pianola.objects import LocalStore, ObjectStore, StoreUnavailable, connect_store
 from pianola.operations import contradictions, waiting
 from pianola.operations.probe import probe
@@ -47,9 +50,15 @@ class Finding:
         return f"{mark}  {self.name}: {self.found}" + (f"\n         -> {self.todo}" if self.todo else "")
 
 
-def examine(load: Callable[[], WorkerSettings], environment: Mapping[str, str], running: bool = True) -> list[Finding]:
+def examine(
+    load: Callable[[], WorkerSettings],
+    environment: Mapping[str, str],
+    running: bool = True,
+    alive: Mapping[str, Path] = MappingProxyType({}),
+) -> list[Finding]:
     """Look at everything. load: makes the settings; environment: where they come from. running: whether services are
-    expected to be at work; without, the broker and whoever listens to it are left out.
+    expected to be at work; without, the broker and whoever listens to it are left out. alive: the files that workers on
+    this machine touch, by name.
 
     Writes one object to the store and deletes it; changes nothing else, and raises nothing.
     """
@@ -62,11 +71,8 @@ def examine(load: Callable[[], WorkerSettings], environment: Mapping[str, str], 
             Finding("settings", "error", contradictions.said(error), "correct it; nothing else was looked at"),
         ]
     found += found or [Finding("settings", "ok", "nothing contradicts")]
-    return list(_unless_repeated([*found, *_Doctor(settings, running).all()]))
-
-
-def _unless_repeated(findings: list[Finding]) -> Iterator[Finding]:
-    yield from dict.fromkeys(findings)
+    heard = [_hearing(name, path) for name, path in alive.items()] if running else []
+    return list(dict.fromkeys([*found, *_Doctor(settings, running).all(), *heard]))
 
 
 class _Doctor:
@@ -201,6 +207,18 @@ class _Doctor:
         with self._records.read() as session:
             for line in waiting.look(session):
                 yield Finding(line.name, line.level, line.found, line.todo)
+
+
+def _hearing(worker: str, file: Path) -> Finding:
+    name = f"{worker} hears its queue"
+    try:
+        seconds = time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return Finding(name, "error", "it never did", "look into its log")
+    if seconds > DEAF_SECONDS:
+        todo = "it connects anew by itself within half a minute; where it does not, look into its log"
+        return Finding(name, "error", f"not for {seconds:.0f} s", todo)
+    return Finding(name, "ok", f"{max(seconds, 0):.0f} s ago")
 
 
 def _skew(name: str, ahead: float) -> Finding:
