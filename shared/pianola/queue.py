@@ -5,12 +5,11 @@ one finds nothing to claim.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from celery import Celery
-from celery.signals import heartbeat_sent, task_postrun, task_prerun
+from celery.signals import task_postrun, task_prerun
 from kombu.exceptions import OperationalError
 
 from pianola.logs import request_id
@@ -78,8 +77,10 @@ def create_celery(settings: Settings, name: str = "pianola") -> Celery:
     if isinstance(settings, WorkerSettings):
         task_prerun.connect(_begin_logging)
         task_postrun.connect(_end_logging)
-        if settings.alive_file is not None:
-            _show_life(settings.alive_file)
+        # Only workers pay for importing it.
+        from pianola.hearing import watch_hearing
+
+        watch_hearing(app, settings.alive_file)
     return app
 
 
@@ -92,15 +93,6 @@ def _begin_logging(task: Any, **_: object) -> None:
 
 def _end_logging(**_: object) -> None:
     structlog.contextvars.clear_contextvars()
-
-
-def _show_life(file: Path) -> None:
-    """Touch `file` with every heartbeat, which comes from the loop that also takes tasks, and only while connected."""
-
-    def touch(**_: object) -> None:
-        file.touch()
-
-    heartbeat_sent.connect(touch, weak=False)
 
 
 def send(app: Celery, task: Task, *ids: str | int, queue: str | None = None) -> bool:

@@ -74,11 +74,12 @@ class HttpSettings(Settings):
 
 
 class ApiSettings(HttpSettings, ReapingSettings):
-    """Settings of the api.
+    """Settings of the api. Every `gc_hours` it removes garbage, as `pianola gc` does; 0: never.
 
     Limits of one upload: bytes of a file (the codec refuses larger ones in any case), bytes of a request's body.
     """
 
+    gc_hours: float = Field(default=0, ge=0)
     max_streams: int = Field(default=8, ge=1, description="event streams open at once; more are answered 503")
     max_file_bytes: int = 8 * 2**20
     max_upload_bytes: int = 2 * 2**30
@@ -107,7 +108,7 @@ class SamplerSettings(HttpSettings):
 class WorkerSettings(ReapingSettings):
     """Settings of a Celery worker: `worker` names it in leases and logs, `spool` holds its unfinished files.
 
-    `alive_file` is touched every 2 s while the worker is connected to the queue, for a container's health check.
+    `alive_file` is touched every 2 s while the worker hears its queue (see hearing.py), for a container's health check.
     """
 
     worker: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from pianola.models.base import Generator
 from pianola.models.registry import load_generator
 from pianola_sampler.admission import Admission, Deadline, DeadlinePassed, Stopping, TooManyRequests
-from pianola_sampler.decoder import Batching, Decoder, Labels, Positions, Rolls, Task
+from pianola_sampler.decoder import Batching, Decoder, DecoderStuck, Labels, Positions, Rolls, Task, Work
 from pianola_sampler.measures import Measures
 
 from .playing import Stage, context_of, generator
@@ -245,3 +245,26 @@ def test_a_stopping_sampler_refuses_and_is_not_ready_to_draw(client: FlaskClient
     refused = client.post("/v1/models/waltz/samples", json={})
     assert (refused.status_code, refused.get_json()["code"]) == (503, "stopping")
     assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_a_thread_that_hangs_or_has_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, let = decoder(), threading.Event()
+    made.check()
+    assert made.work(Work("waltz", lambda: 7), Deadline(20)) == 7
+    made.check()
+    monkeypatch.setattr("pianola_sampler.decoder.STUCK_SECONDS", 0.05)
+    with pytest.raises(DeadlinePassed):
+        made.work(Work("waltz", lambda: let.wait(20)), Deadline(0.2))
+    with pytest.raises(DecoderStuck, match="at one batch"):
+        made.check()
+    let.set()
+    assert made.work(Work("waltz", lambda: 8), Deadline(20)) == 8
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+
+    def end() -> None:
+        raise SystemExit
+
+    with pytest.raises(DeadlinePassed):
+        made.work(Work("waltz", end), Deadline(0.2))
+    with pytest.raises(DecoderStuck, match="has ended"):
+        made.check()

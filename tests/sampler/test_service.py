@@ -87,7 +87,7 @@ def test_health_names_what_does_not_answer(stage: Stage, client: FlaskClient) ->
     assert client.get("/livez").get_json() == {"status": "alive"}
     assert client.get("/readyz").get_json() == {
         "status": "ready",
-        "checks": {"database": "ok", "store": "ok", "models": "ok"},
+        "checks": {"database": "ok", "store": "ok", "models": "ok", "decoder": "ok"},
     }
     objects = stage.folder / "objects"
     objects.rename(stage.folder / "away")

@@ -88,12 +88,17 @@ def doctor(as_json: bool) -> int:
     Exit status 1 where something is an error; a warning alone is 0.
     """
     from pianola.operations import commands
+    from pianola.operations.doctor import examine
     from pianola.settings import WorkerSettings
+    from pianola_cli.local.home import Home
+    from pianola_cli.local.supervisor import WORKERS
 
+    home = os.environ.get("PIANOLA_HOME")
+    alive = {} if home is None else {name: Home(Path(home)).alive(name) for name in WORKERS}
     with _existing() as running:
         if not running and not as_json:
             click.echo("`pianola up` does not run with this home: its broker and workers are not looked at")
-        return commands.doctor(WorkerSettings, os.environ, as_json, click.echo, running)
+        return commands.doctor(examine(WorkerSettings, os.environ, running, alive), as_json, click.echo)
 
 
 @click.command()

@@ -84,6 +84,10 @@ class Home:
         """One log a process."""
         return self.path / "logs"
 
+    def alive(self, name: str) -> Path:
+        """The file that worker `name` touches as long as it hears its queue."""
+        return self.logs / f"{name}.alive"
+
     def environment(self, broker_url: str) -> dict[str, str]:
         """What services and operations need to find what is in it."""
         return {

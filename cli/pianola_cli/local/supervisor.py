@@ -20,6 +20,7 @@ from pianola_cli.local.broker import Broker, embedded
 from pianola_cli.local.children import Child, Keeper, how_ended
 from pianola_cli.local.home import Home
 
+WORKERS = ("preprocess", "trainer")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # Looking after children costs a few system calls: ten times a second is not felt and soon enough.
@@ -80,6 +81,8 @@ class Plan:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PIANOLA_S3_")}
         return {
             "PIANOLA_LOG_FORMAT": "console",
+            # On servers the operator decides; here there is none but who uses it.
+            "PIANOLA_GC_HOURS": "24",
             **kept,
             **self.home.environment(broker_url),
             "PIANOLA_HOST": self.host,
@@ -129,9 +132,15 @@ class Supervisor:
             environment,
             (listener.fileno(),),
         )
-        preprocess = self._child("preprocess", [sys.executable, "-m", "pianola_preprocess"], environment)
-        trainer = self._child("trainer", [sys.executable, "-m", "pianola_trainer"], environment)
-        for child in (http_child, preprocess, trainer):
+        workers = [
+            self._child(
+                name,
+                [sys.executable, "-m", f"pianola_{name}"],
+                environment | {"PIANOLA_ALIVE_FILE": str(plan.home.alive(name))},
+            )
+            for name in WORKERS
+        ]
+        for child in (http_child, *workers):
             child.start()
         port = listener.getsockname()[1]
         self._wait_until_ready(http_child, port)
@@ -181,7 +190,7 @@ class Supervisor:
         names = {child.name: child for child in self._children}
         for group, seconds in (
             (["http"], _HTTP_STOP_S),
-            (["preprocess", "trainer"], _WORKERS_STOP_S),
+            (list(WORKERS), _WORKERS_STOP_S),
             (["broker"], _BROKER_STOP_S),
         ):
             children = [names[name] for name in group if name in names]

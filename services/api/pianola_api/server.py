@@ -4,6 +4,9 @@ from typing import Final
 
 from apiflask import APIFlask
 
+from pianola.objects import connect_store
+from pianola.operations.garbage import Site
+from pianola.operations.regularly import start_collecting
 from pianola.records.reaper import start_reaper
 from pianola.settings import ApiSettings
 from pianola_http import server
@@ -24,5 +27,7 @@ def at_work(settings: ApiSettings) -> APIFlask:
     app = create_app(settings)
     context = context_of(app)
     start_reaper(context.records, context.celery, context.closing, settings)
+    if settings.gc_hours:
+        start_collecting(Site(context.records, connect_store(settings), None), settings.gc_hours, context.closing)
     server.at_stop(context.closing.set)
     return app

@@ -54,7 +54,8 @@ def _work(settings: PreprocessSettings, records: Records, spool: Spool) -> int:
         hostname=f"preprocess@{settings.worker}",
         queues=[PREPROCESS],
         quiet=True,
-        # Nobody watches workers over the broker: the records say what is done. Heartbeats stay, for `alive_file`.
+        # Nobody watches workers over the broker: the records say what is done. Heartbeats stay: one that cannot
+        # be sent tells of a broker that is gone.
         without_gossip=True,
         without_mingle=True,
     )

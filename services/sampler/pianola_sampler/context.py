@@ -35,8 +35,8 @@ class Context(context.Context):
         self.warming = Warming(self.records, self.decoder, self.generators)
 
     def checks(self) -> dict[str, Callable[[], object]]:
-        """See pianola_http: a sampler is ready when its models are, too."""
-        return super().checks() | {"models": self.warming.check}
+        """See pianola_http: a sampler is ready when its models are, too, and somebody decodes what they play."""
+        return super().checks() | {"models": self.warming.check, "decoder": self.decoder.check}
 
     def _fetch(self, source: Source) -> bytes:
         return verified(self.store, source.key, source.digest)

@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 # After this long without a batch, nobody is expected to come back.
 _IDLE_SECONDS: Final = 0.1
+STUCK_SECONDS: Final = 120.0
+"""A batch takes seconds, and nobody waits longer for it than a request's deadline, 20 s."""
 
 _log = structlog.get_logger("decoder")
 
@@ -96,6 +98,10 @@ class _Job:
         return isinstance(self.task, Task) and isinstance(other.task, Task) and self.task.fits(other.task)
 
 
+class DecoderStuck(RuntimeError):
+    """The thread that decodes is no help to anyone: this process has to be started anew."""
+
+
 class Decoder:
     """Starts its thread when it is first needed; torch is imported there.
 
@@ -114,6 +120,15 @@ class Decoder:
         # Requests that the next batch may hope for, as of the end of the last one.
         self._expected = 1
         self._ended = 0.0
+        self._busy_since: float | None = None
+
+    def check(self) -> None:
+        """Raise DecoderStuck where the thread has ended, or has not come back from something for long."""
+        thread, since = self._thread, self._busy_since
+        if thread is not None and not thread.is_alive():
+            raise DecoderStuck("the thread that decodes has ended: start the sampler anew")
+        if since is not None and (seconds := time.monotonic() - since) > STUCK_SECONDS:
+            raise DecoderStuck(f"the thread that decodes has been at one batch for {seconds:.0f} s")
 
     def start(self) -> None:
         """Start the thread, which imports torch first of all; returns at once."""
@@ -162,10 +177,12 @@ class Decoder:
         _import_torch(self._torch_threads)
         while True:
             errand, batch = self._next()
+            self._busy_since = time.monotonic()
             if errand is not None:
                 errand()
             if batch:
                 self._decode(batch)
+            self._busy_since = None
 
     def _next(self) -> tuple[Callable[[], None] | None, list[_Job]]:
         with self._changed:
