@@ -179,8 +179,6 @@ class NoteNetwork(VaeNetwork):
     ) -> None:
         super().__init__()
         self.latent = latent
-    goes_on = True
-
         self.label = label_embedding(conditions)
         told = LABEL_SIZE if conditions else 0
         self.encoder = nn.Sequential(
@@ -238,6 +236,8 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
 
 class NoteGenerator(Generator):
     """Draws positions where the data lies and lets the decoder write notes there."""
+
+    goes_on = True
 
     def __init__(
         self, writer: Writer, beginnings: Beginnings, label: nn.Embedding | None, places: Places, **identity: Any
