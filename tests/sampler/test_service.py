@@ -16,6 +16,8 @@ import pytest
 import servers
 from flask.testing import FlaskClient
 
+from pianola.models.footprint import held_bytes
+from pianola.models.registry import load_generator
 from pianola_http import health
 from pianola_sampler import sound
 from pianola_sampler.admission import Deadline
@@ -29,7 +31,7 @@ from .reading import of_midi, of_musicxml
 
 
 def test_generators_used_last_stay_in_memory(first: bytes, second: bytes) -> None:
-    data = {"first": first, "second": second}
+    data = {"first": first, "second": second, "third": generator(1, "vae", "thesis")}
     fetched = []
 
     def fetch(source: Source) -> bytes:
@@ -41,16 +43,17 @@ def test_generators_used_last_stay_in_memory(first: bytes, second: bytes) -> Non
 
     soon = Deadline(30)
     sources = {name: Source(name, name, len(bytes_)) for name, bytes_ in data.items()}
-    third = Source("first", "third", 3 * len(first))
-    room_for_two = holding(len(first) + len(second))
+    sizes = {name: held_bytes(load_generator(bytes_)) for name, bytes_ in data.items()}
+    assert sizes["third"] > sizes["first"] + sizes["second"] > len(first) + len(second)
+    room_for_two = holding(sizes["first"] + sizes["second"])
     for name in ("first", "second", "first"):
         room_for_two.get(sources[name], soon)
     assert fetched == ["first", "second"]
-    room_for_two.get(third, soon)
+    room_for_two.get(sources["third"], soon)
     assert list(room_for_two.held()) == ["third"], "larger than all the room, it is alone"
     room_for_two.get(sources["first"], soon)
     assert list(room_for_two.held()) == ["first"]
-    room_for_one = holding(len(first))
+    room_for_one = holding(sizes["first"])
     for name in ("first", "second"):
         room_for_one.get(sources[name], soon)
         assert list(room_for_one.held()) == [name]
@@ -80,7 +83,7 @@ def test_measures_count_requests_windows_and_generators(client: FlaskClient, fir
     assert f'pianola_sampler_http_requests_total{{{route},status="404"}} 1.0' in said
     assert "pianola_sampler_windows_total 5.0" in said
     (held,) = [line.split() for line in said.splitlines() if line.startswith("pianola_sampler_generators_bytes")]
-    assert float(held[1]) == len(first)
+    assert float(held[1]) == held_bytes(load_generator(first))
 
 
 def test_health_names_what_does_not_answer(stage: Stage, client: FlaskClient) -> None:

@@ -30,7 +30,7 @@ class Source:
 
 
 class Generators:
-    """Keeps the generators used last, as far as their files' sizes sum up to no more than `most_bytes`.
+    """Keeps the generators used last, as far as they take no more than `most_bytes` of memory together.
 
     `fetch` returns a generator's bytes; it runs in a thread of its own, so that a slow store holds up nobody whose
     generator is in memory, and nobody beyond their deadline. One that is dropped while it plays plays on to the end.
@@ -77,12 +77,15 @@ class Generators:
             into.set_result(generator)
 
     def _hold(self, source: Source, generator: Generator) -> None:
+        from pianola.models.footprint import held_bytes
+
+        size = held_bytes(generator)
         with self._lock:
             del self._coming[source.digest]
-            self._held[source.digest] = generator, source.size
+            self._held[source.digest] = generator, size
             self.loads += 1
             # The newest stays, even where it is larger than all that may be held.
             while len(self._held) > 1 and sum(size for _, size in self._held.values()) > self._most_bytes:
                 dropped, _ = self._held.popitem(last=False)
                 _log.info("generator_dropped", digest=dropped)
-        _log.info("generator_loaded", digest=source.digest, bytes=source.size)
+        _log.info("generator_loaded", digest=source.digest, bytes=size)

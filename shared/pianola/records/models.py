@@ -68,9 +68,11 @@ def checkpoint_to_serve(session: Session, name_or_digest: str) -> tuple[str, Che
 
     Raises NotFound.
     """
-    model = session.get(Model, name_or_digest, populate_existing=True)
-    if model is not None:
-        return model.name, session.get_one(Checkpoint, model.checkpoint_id)
+    found = session.scalar(
+        select(Checkpoint).join(Model, Model.checkpoint_id == Checkpoint.id).where(Model.name == name_or_digest)
+    )
+    if found is not None:
+        return name_or_digest, found
     try:
         return name_or_digest, runs.checkpoint(session, name_or_digest)
     except NotFound:
