@@ -3,7 +3,8 @@
     python bench/writing.py [--quick]
 
 One thread and processor seconds, which a busy machine changes least; one window at a time, as for a lone listener, and
-64 together. The decoder is a new one that writes about as many notes as real music has. Holds when the compiled writer is at least 10 times as fast for one window.
+64 together. The decoder is a new one that writes about as many notes as real music has. Holds when the compiled writer
+is at least 10 times as fast for one window.
 """
 
 import statistics
