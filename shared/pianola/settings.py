@@ -44,12 +44,14 @@ class ReapingSettings(Settings):
     A lease of 60 s outlives five missed heartbeats of 10 s: a worker that stalls for a garbage collection or a short
     database restart keeps its run, one that died gives it up within a minute. A lost lease is seen within it and
     `reap_seconds`: ten processes that look every 5 s ask the database twice a second. What is queued and was sent
-    `resend_seconds` ago is sent again: a duplicate costs one claim that finds nothing.
+    `resend_seconds` ago is sent again: a duplicate costs one claim that finds nothing. Samples that are
+    older than `samples_days` are forgotten; they stay for ever where that is not set.
     """
 
     lease_seconds: float = Field(default=60, gt=0)
     reap_seconds: float = Field(default=5, gt=0)
     resend_seconds: float = Field(default=30, gt=0)
+    samples_days: float | None = Field(default=None, gt=0, description="unset: samples are kept for ever")
 
 
 class HttpSettings(Settings):

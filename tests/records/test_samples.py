@@ -2,12 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from pianola.queue import create_celery
 from pianola.records import Records, samples
 from pianola.records.errors import NotFound
+from pianola.records.reaper import reap_once
 from pianola.records.samples import Recipe
+from pianola.records.tables import Sample
+from pianola.settings import Settings
 
 RECIPE = Recipe("waltz", "c" * 64, 2**53 - 1, None, 3, {"threshold": None, "tempo": 96.5, "program": 0})
 
@@ -60,3 +67,20 @@ def test_a_sample_that_is_forgotten_can_be_kept_anew(records: Records) -> None:
         with pytest.raises(NotFound):
             samples.delete(session, RECIPE.id)
         assert samples.keep(session, RECIPE).id == RECIPE.id
+
+
+def test_old_samples_are_forgotten_where_that_is_asked_for(records: Records, tmp_path: Path) -> None:
+    celery = create_celery(Settings(database_url="sqlite://", broker_url="redis://127.0.0.1:1/0", objects_dir=tmp_path))
+    with records.write() as session:
+        for days in (0, 6, 8, 300):
+            kept = samples.keep(session, replace(RECIPE, seed=days))
+            kept.created_at -= timedelta(days=days)
+
+    def left() -> set[int]:
+        with records.read() as session:
+            return {int(seed) for seed in session.scalars(select(Sample.seed))}
+
+    reap_once(records, celery, 30)
+    assert left() == {0, 6, 8, 300}, "for ever, where nothing else is said"
+    reap_once(records, celery, 30, samples_days=7)
+    assert left() == {0, 6}

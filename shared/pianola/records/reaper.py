@@ -1,5 +1,5 @@
-"""The reaper: takes back what lost its worker and sends again what lost its message. Every api and worker process runs
-one; there is no leader, the rows decide.
+"""The reaper: takes back what lost its worker, sends again what lost its message, and forgets old samples. Every api
+and worker process runs one; there is no leader, the rows decide.
 """
 
 import os
@@ -11,15 +11,20 @@ from celery import Celery
 from sqlalchemy.exc import DBAPIError
 
 from pianola.queue import EVALUATE_RUN, IMPORT_FILES, TRAIN_RUN, send
-from pianola.records import builds, evaluations, imports, leases
+from pianola.records import builds, evaluations, imports, leases, samples
 from pianola.records.open import Records
 from pianola.settings import ReapingSettings
 
 _log = structlog.get_logger("reaper")
 
 
-def reap_once(records: Records, celery: Celery, resend_seconds: float) -> None:
+def reap_once(records: Records, celery: Celery, resend_seconds: float, samples_days: float | None = None) -> None:
     """One round. Raises DBAPIError when the database is away."""
+    if samples_days is not None:
+        with records.write() as session:
+            forgotten = samples.forget_old(session, samples_days)
+        if forgotten:
+            _log.info("samples_forgotten", samples=forgotten)
     with records.write() as session:
         lost_runs = leases.reap(session) + leases.stale_queued(session, resend_seconds)
         lost_evaluations = evaluations.stale(session, resend_seconds)
@@ -67,7 +72,7 @@ def _loop(
     while not stop.wait(pause * random.uniform(0.8, 1.2)):
         try:
             with between_rounds:
-                reap_once(records, celery, settings.resend_seconds)
+                reap_once(records, celery, settings.resend_seconds, settings.samples_days)
             pause = settings.reap_seconds
         except DBAPIError as error:
             # Every lease looks old then: workers get one lease's time to renew theirs before anything is taken.

@@ -6,16 +6,21 @@ from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Final
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from pianola.records.clock import database_now
 from pianola.records.errors import NotFound
 from pianola.records.tables import Json, Sample
 
 Position = list[float]
+
+_DAY: Final = 86_400
+_MOST_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,12 @@ def delete(session: Session, sample_id: str) -> None:
     """Forget a sample; the same request keeps it anew. Raises NotFound."""
     if session.scalar(delete_from(Sample).where(Sample.id == sample_id).returning(Sample.id)) is None:
         raise NotFound("sample", sample_id)
+
+
+def forget_old(session: Session, days: float) -> int:
+    """Forget samples that were kept longer ago, some thousands at a time; returns how many those were.
+
+    What was made of one, a way or a variation, has a recipe of its own and stays.
+    """
+    old = select(Sample.id).where(Sample.created_at < database_now(-days * _DAY)).limit(_MOST_AT_ONCE)
+    return len(session.scalars(delete_from(Sample).where(Sample.id.in_(old)).returning(Sample.id)).all())

@@ -397,7 +397,7 @@ class Sample(Table):
     z: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
     n: Mapped[int]
     options: Mapped[Json]
-    created_at: Mapped[datetime] = mapped_column(server_default=database_now())
+    created_at: Mapped[datetime] = mapped_column(server_default=database_now(), index=True)
 
 
 class Key(Table):
