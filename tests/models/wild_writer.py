@@ -1,8 +1,9 @@
 """Weights, dice and openings of any kind through a build of the compiled writer: see test_compiled_writer.py.
 
-python wild_writer.py LIBRARY
+python wild_writer.py LIBRARY       prints a digest of all that was written, and of the dice that write it
 """
 
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def main(library: Path) -> None:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
+    digest = hashlib.sha256()
     for seed in range(24):
         random = np.random.default_rng(seed)
         sizes = Sizes(*random.integers(1, 9, 5).tolist())
@@ -37,8 +39,10 @@ def main(library: Path) -> None:
         opening = (random.random((2, 96, 4 * seed)) < (0.02, 0.5, 1.0)[seed % 3]).astype(np.uint8)
         written = writer.write(z, 0.5, (0.01, 1.0, 5.0)[seed % 3], dice, opening)
         assert np.array_equal(written[:, :, : 4 * seed], opening)
-        writer.dice_that_write(written, z, 0.5, 1.0, dice)
-    print("written")
+        digest.update(written)
+        # What is no number has many forms.
+        digest.update(np.nan_to_num(writer.dice_that_write(written, z, 0.5, 1.0, dice)))
+    print(digest.hexdigest())
 
 
 if __name__ == "__main__":
