@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from servers import wait_for
 
+from pianola.objects import StoreUnavailable
 from pianola.objects.layout import file_key
-from pianola.queue import COMMIT_DATASET, PLAN_BUILD, send
+from pianola.queue import BUILD_CHUNK, COMMIT_DATASET, PLAN_BUILD, send
 from pianola.records import builds, planning
+from pianola.settings import PreprocessSettings
+from pianola.spool import Spool
+from pianola_preprocess.worker import create_worker
 
 from .building import Workshop, hanging
 
@@ -132,6 +136,23 @@ def test_a_worker_tries_again_while_the_store_is_away(busy_workshop: Workshop, m
         objects.unlink()
         away.rename(objects)
         assert busy_workshop.wait(dataset_id).state == "built"
+
+
+def test_a_store_that_is_away_for_longer_than_all_tries_ends_no_build(
+    workshop: Workshop, music: dict[str, bytes], tmp_path: Path
+) -> None:
+    dataset_id = workshop.upload("songs", music)
+    assert workshop.start(dataset_id) == [0]
+    (tmp_path / "file").write_text("a store cannot be here")
+    settings = PreprocessSettings(
+        database_url=workshop.database_url, broker_url="redis://127.0.0.1:1/0", objects_dir=tmp_path / "file" / "store"
+    )
+    # Without a worker every retry follows at once.
+    task = create_worker(settings, Spool(tmp_path / "spool")).tasks[BUILD_CHUNK.name]
+    ended = task.apply(args=[dataset_id, 0])
+    assert ended.failed()
+    assert not isinstance(ended.result, StoreUnavailable), "Celery hands it on as another error: ours is looked at"
+    assert (workshop.dataset(dataset_id).state, workshop.chunks(dataset_id)[0].attempts) == ("building", 0)
 
 
 def test_a_worker_refuses_a_database_that_is_not_migrated(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def create_worker(settings: PreprocessSettings, spool: Spool) -> Celery:
             max_retries=RETRIES,
             retry_backoff=True,
             retry_jitter=True,
-            on_failure=_unless_away(on_failure),
-        )(_dropping(task, function))
+            on_failure=tasks.unless_away(on_failure),
+        )(tasks.begun(task, function))
     return app
 
 
@@ -111,9 +111,39 @@ class _Tasks:
         # A process does one task at a time.
         self._under_way = UnderWay()
 
+    def begun(self, task: Task, function: Callable[..., None]) -> Callable[..., None]:
+        """`function`, which ends quietly where what it was sent for is gone or has ended; its lines name that."""
+        subject = "import_id" if task is IMPORT_FILES else "dataset"
+
+        def run(*ids: str | int) -> None:
+            self._under_way = UnderWay()
+            with structlog.contextvars.bound_contextvars(**{subject: ids[0]}):
+                try:
+                    function(*ids)
+                except (DatasetClosed, NotFound) as error:
+                    _log.info("task_dropped", task=task.name, ids=ids, reason=str(error))
+                except Exception as error:
+                    self._under_way.error = error
+                    raise
+
+        return run
+
+    def unless_away(self, failed: Callable[[Exception, str], None]) -> Callable[..., None]:
+        """Celery's `on_failure`, after the last try; what was away will be back, and the reaper sends it again."""
+
+        def on_failure(_task: Any, error: Exception, _id: str, arguments: list[Any], *_: object) -> None:
+            raised = self._under_way.error or error
+            if isinstance(raised, AWAY):
+                return
+            try:
+                failed(raised, str(arguments[0]))
+            except (DatasetClosed, NotFound) as ended:
+                _log.info("failure_dropped", id=arguments[0], reason=str(ended))
+
+        return on_failure
+
     def plan_build(self, dataset_id: str) -> None:
         """Order the files, cut them into chunks and send those that are to do."""
-        self._under_way = UnderWay()
         with self._connections.records.write() as session:
             builds.plan(session, dataset_id)
             waiting = builds.next_tasks(session, dataset_id)
@@ -124,14 +154,13 @@ class _Tasks:
 
     def build_chunk(self, dataset_id: str, number: int) -> None:
         """Build a chunk; whoever finishes the last one asks for the commit."""
-        connections, self._under_way = self._connections, UnderWay()
+        connections = self._connections
         where = (connections.records, connections.store, connections.reader)
         if build_chunk(*where, dataset_id, number, self._under_way):
             send(self._app, COMMIT_DATASET, dataset_id)
 
     def commit_dataset(self, dataset_id: str) -> None:
         """Write the manifest and end the build."""
-        self._under_way = UnderWay()
         try:
             commit_dataset(self._connections.records, self._connections.store, self._spool, dataset_id, self._under_way)
         except OSError as error:
@@ -153,31 +182,3 @@ class _Tasks:
 
 def _fault(error: Exception) -> str:
     return f"a fault in Pianola, {type(error).__name__}: {error}"
-
-
-def _dropping(task: Task, function: Callable[..., None]) -> Callable[..., None]:
-    """`function`, which ends quietly where what it was sent for is gone or has ended; its lines name that."""
-    subject = "import_id" if task is IMPORT_FILES else "dataset"
-
-    def run(*ids: str | int) -> None:
-        with structlog.contextvars.bound_contextvars(**{subject: ids[0]}):
-            try:
-                function(*ids)
-            except (DatasetClosed, NotFound) as error:
-                _log.info("task_dropped", task=task.name, ids=ids, reason=str(error))
-
-    return run
-
-
-def _unless_away(failed: Callable[[Exception, str], None]) -> Callable[..., None]:
-    """Celery's `on_failure`, after the last try; what was away will be back, and the reaper sends the task again."""
-
-    def on_failure(_task: Any, error: Exception, _id: str, arguments: list[Any], *_: object) -> None:
-        if isinstance(error, AWAY):
-            return
-        try:
-            failed(error, str(arguments[0]))
-        except (DatasetClosed, NotFound) as ended:
-            _log.info("failure_dropped", id=arguments[0], reason=str(ended))
-
-    return on_failure
