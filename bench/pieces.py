@@ -1,11 +1,11 @@
 """Longer pieces: do they hang together as music does, over the seams of their windows and from beginning to end?
 
-    python bench/pieces.py [--data FOLDER] [--size small] [--seconds 240] [--seed 0] [--threads 1] [--pieces 24]
-        [--out docs/models/piece.png] [--quick]
+    python bench/pieces.py [--data FOLDER] [--size small] [--seconds 300] [--seed 0] [--threads 1] [--pieces 24]
+        [--generator FILE] [--out docs/models/piece.png] [--quick]
 
-Trains the VAE for --seconds of processor time and plays pieces of 8 windows at five settings of drift. Beside them: the
-data's own music, 8 consecutive windows of a file at a time; and the rival, windows of the same model put one after
-another. Of each:
+Trains the VAE for --seconds of processor time, or takes the generating half of a checkpoint, and plays pieces of 8
+windows at five settings of drift. Beside them: the data's own music, 8 consecutive windows of a file at a time; and the
+rival, windows of the same model put one after another. Of each:
 
 seam, within: the bar before and the bar after a seam (where what is new begins; of the rival where windows meet), and
     a place between two seams. classes: cosine of their pitch-class histograms. onsets: cosine of when, in the bar,
@@ -181,7 +181,8 @@ def main() -> None:
     given = common.arguments(
         __doc__ or "",
         size={"default": "small", "help": "data set"},
-        seconds={"type": float, "default": 240.0, "help": "of processor time to train for"},
+        seconds={"type": float, "default": 300.0, "help": "of processor time to train for"},
+        generator={"type": Path, "help": "a checkpoint's generating half, instead of training"},
         seed={"type": int, "default": 0, "help": "of training; pieces have the seeds after it"},
         threads={"type": int, "default": 1, "help": "CPU threads"},
         pieces={"type": int, "default": 24, "help": "pieces of each setting"},
@@ -190,7 +191,10 @@ def main() -> None:
     seconds, pieces = (5.0, 3) if given.quick else (given.seconds, given.pieces)
     windows = packed_windows(common.music(given.data, given.size))
     low = windows.lowest_pitch
-    _, generator = trained(windows, seconds, given.seed, given.threads)
+    if given.generator is None:
+        _, generator = trained(windows, seconds, given.seed, given.threads)
+    else:
+        generator = load_generator(given.generator.read_bytes())
     seeds = range(given.seed + 1, given.seed + 1 + pieces)
     data = Music("data", of_data(windows), BAR, BAR)
     if not data.rolls:
@@ -202,7 +206,8 @@ def main() -> None:
     for drift in DRIFTS:
         rolls, away = zip(*(piece(generator, n, drift) for n in seeds), strict=True)
         ours.append(Music(f"drift {drift:g}", list(rolls), SIDE, BAR, float(np.mean(away)) / spread(generator)))
-    print(f"{given.size}: {len(data.rolls)} stretches of data, {pieces} pieces of each, {seconds:g} s of training")
+    origin = given.generator or f"{seconds:g} s of training"
+    print(f"{given.size}: {len(data.rolls)} stretches of data, {pieces} pieces of each, {origin}")
     print(f"{'':12} | seam: classes, onsets, held | within: the same | {APART} apart | notes | like the data | away")
     over = {}
     for music in (data, *ours, rival):
