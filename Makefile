@@ -45,7 +45,7 @@ format: setup
 images:
 	PIANOLA_COMMIT=$$(git describe --always --abbrev=40 --dirty) docker compose build
 
-# The containers, really built and started: minutes, and an engine (tests/containers/README.md).
+# The containers, really built and started: minutes, and an engine (docs/containers.md).
 test-containers: setup
 	PIANOLA_TEST_CONTAINERS=1 $(BIN)/pytest -q tests/containers
 

@@ -3,6 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
+from pianola.records import leases
+from pianola.records.clock import database_now
+from pianola.records.tables import Event, Run
+
 from .steps import Api
 
 
@@ -29,8 +35,29 @@ def test_measures_count_requests_and_what_the_records_hold(api: Api) -> None:
     assert 'pianola_datasets{state="built"} 1.0' in text
     assert 'pianola_datasets{state="open"} 0.0' in text
     assert "pianola_database_reachable 1.0" in text
+    assert measured(text, 'pianola_oldest_waiting_seconds{kind="run"}') > 0
+    assert measured(text, 'pianola_quiet_seconds{kind="run"}') == 0, "nobody is at work on it"
+    assert measured(text, "pianola_lapsed_lease_seconds") == 0
     assert 'pianola_http_requests_total{method="GET",route="/v1/datasets/<dataset>",status="404"} 1.0' in text
     assert 'pianola_http_request_seconds_count{method="POST",route="/v1/runs"} 1.0' in text
+
+
+def test_measures_tell_of_a_worker_that_went_without_a_word(api: Api) -> None:
+    api.built()
+    run = api.post("/v1/runs", json={"dataset": "chorales", "family": "gan"})["id"]
+    with api.context.records.write() as session:
+        leases.claim(session, run, "gone", lease_seconds=-30)
+        session.execute(update(Run).values(updated_at=database_now(-200)))
+        session.execute(update(Event).values(created_at=database_now(-100)))
+    text = api.client.get("/metrics").text
+    assert 30 <= measured(text, "pianola_lapsed_lease_seconds") < 60
+    assert 100 <= measured(text, 'pianola_quiet_seconds{kind="run"}') < 130
+    assert measured(text, 'pianola_oldest_waiting_seconds{kind="run"}') == 0
+
+
+def measured(text: str, name: str) -> float:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(line.split()[-1])
 
 
 def test_measures_without_a_database(make_api: Any) -> None:

@@ -12,6 +12,7 @@ from .conftest import ROOT, SERVICES, Compose
 
 OURS = {"migrate", "api", "preprocess", "trainer", "trainer-gpu", "sampler"}
 SERVERS = {"postgres", "redis", "minio"}
+WATCHERS = {"prometheus", "grafana"}
 
 
 def test_the_file_is_valid(compose: Compose, made_env: Path) -> None:
@@ -26,7 +27,7 @@ def test_without_secrets_nothing_starts_and_the_message_says_what_to_do(compose:
 
 
 def test_the_services_are_those_of_the_design(project: dict[str, Any]) -> None:
-    assert set(project["services"]) == OURS | SERVERS | {"gateway"}
+    assert set(project["services"]) == OURS | SERVERS | WATCHERS | {"gateway"}
 
 
 def test_every_service_tells_its_health(project: dict[str, Any]) -> None:
@@ -62,7 +63,7 @@ def test_start_up_is_in_order(project: dict[str, Any]) -> None:
 
 def test_replicas_do_not_collide(project: dict[str, Any]) -> None:
     """`--scale` needs services without a name, a host port or a shared folder of their own."""
-    assert {name for name, service in project["services"].items() if service.get("ports")} == {"gateway"}
+    assert {name for name, service in project["services"].items() if service.get("ports")} == {"gateway", *WATCHERS}
     assert not [name for name, service in project["services"].items() if "container_name" in service]
     for name in OURS:
         assert all("source" not in volume for volume in project["services"][name].get("volumes", []))
@@ -74,7 +75,7 @@ def test_the_gateway_listens_on_loopback_until_told_otherwise(compose: Compose, 
 
 
 def test_our_services_can_do_little(project: dict[str, Any]) -> None:
-    for name in OURS | {"gateway", "postgres", "redis"}:
+    for name in OURS | WATCHERS | {"gateway", "postgres", "redis"}:
         service = project["services"][name]
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -82,6 +83,13 @@ def test_our_services_can_do_little(project: dict[str, Any]) -> None:
         assert not service.get("privileged"), name
     for name in ("gateway", "redis"):  # ours say USER in their Dockerfiles; postgres steps down by itself
         assert int(project["services"][name]["user"].split(":")[0]) > 0
+
+
+def test_who_watches_is_started_when_asked_for_and_listens_on_loopback(project: dict[str, Any]) -> None:
+    for name in WATCHERS:
+        service = project["services"][name]
+        assert service["profiles"] == ["observability"]
+        assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
 
 
 def test_data_is_kept_in_named_volumes(project: dict[str, Any]) -> None:
@@ -116,7 +124,7 @@ def test_no_secret_is_written_down() -> None:
 def test_images_are_pinned_and_ours_are_built_once(project: dict[str, Any]) -> None:
     built = [service["image"] for service in project["services"].values() if "build" in service]
     assert sorted(built) == sorted([*(f"pianola-{name}" for name in SERVICES), "pianola-trainer-gpu"])
-    for name in SERVERS | {"gateway"}:
+    for name in SERVERS | WATCHERS | {"gateway"}:
         tag = project["services"][name]["image"].partition(":")[2]
         assert re.search(r"\d", tag), project["services"][name]["image"]
     assert project["services"]["migrate"]["image"] == project["services"]["api"]["image"]

@@ -1,13 +1,13 @@
 """What Prometheus is told of the api: event streams, and what the records hold at the moment of asking."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
-from pianola.records import Records, datasets, runs
+from pianola.records import Records, ages, datasets, runs
 from pianola_http import measures
 
 
@@ -34,11 +34,12 @@ class _RecordsCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Runs and datasets by state; when the database is away, only that it is."""
+        """Runs and datasets by state, and what waited longest; when the database is away, only that it is."""
         reachable = GaugeMetricFamily("pianola_database_reachable", "1 where the database answered this scrape")
         try:
             with self._records.read() as session:
                 counts = {"runs": runs.count_by_state(session), "datasets": datasets.count_by_state(session)}
+                worst = ages.look(session)
         except DBAPIError:
             reachable.add_metric([], 0)
             yield reachable
@@ -50,3 +51,15 @@ class _RecordsCollector(Collector):
             for state, count in states.items():
                 family.add_metric([state], count)
             yield family
+        yield _gauge("pianola_oldest_waiting_seconds", "What waits longest in a queue, since when", worst.waiting)
+        yield _gauge("pianola_quiet_seconds", "What is under way and longest without a word, since when", worst.quiet)
+        yield GaugeMetricFamily(
+            "pianola_lapsed_lease_seconds", "Since the lease of a run ended that nobody took back", worst.lapsed
+        )
+
+
+def _gauge(name: str, documentation: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, documentation, labels=["kind"])
+    for kind, value in values.items():
+        family.add_metric([kind], value)
+    return family
