@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -197,3 +198,20 @@ def test_other_machines_need_a_key_and_settings_of_an_object_server_do_not_pass_
     chosen = ("PIANOLA_AUTH", "PIANOLA_CONCURRENCY", "PIANOLA_LOG_LEVEL", "PIANOLA_DATABASE_URL")
     assert [environment[name] for name in chosen] == ["keys", "3", "debug", f"sqlite:///{tmp_path}/records.sqlite"]
     assert Plan(home, "127.0.0.1", 8470, 3).environment("redis://x")["PIANOLA_AUTH"] == "none"
+
+
+def test_a_second_ctrl_c_does_not_wait_for_who_takes_long(tmp_path: Path, watching: Keeper) -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    slow, said = child(tmp_path, watching, code), list[str]()
+    slow.name = "trainer"
+    slow.start()
+    until(lambda: slow.log.read_text().endswith("\n"))
+    supervisor = Supervisor(Plan(Home(tmp_path), "127.0.0.1", 0, 1), said.append)
+    supervisor._children = [slow]
+    began = time.monotonic()
+    with supervisor._signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        supervisor._stop()
+    assert 0.3 <= time.monotonic() - began < 10
+    assert said == ["stopping ...", "trainer was killed"]

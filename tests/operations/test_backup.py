@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from pianola.operations.alone import alone
 from pianola.operations.backup import backup
 from pianola.operations.errors import BadBackup, Busy, NotEmpty, TargetTaken
 from pianola.operations.restore import restore
-from pianola.records import Records, leases, models, open_records, runs
+from pianola.records import Records, datasets, leases, models, open_records, runs
 from pianola.records.migrate import NotMigrated, check, upgrade
 from pianola.records.tables import Table
 
@@ -221,3 +224,27 @@ def test_a_failed_backup_leaves_nothing(tmp_path: Path, sqlite_url: str) -> None
     with pytest.raises(NotMigrated, match="needs"):
         backup(records, store, tmp_path / "to" / "backup.tar", quiet)
     records.dispose()
+
+
+def test_the_commands_beside_containers(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    source, target = large(tmp_path / "source", request), small(tmp_path / "target")
+    with source.opened() as (records, store):
+        store.put("runs/none/a1/s1/left", b"left by nobody knows whom")
+        with records.write() as session:
+            datasets.create(session, "kept", "piano", {})
+
+    def operate(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIANOLA_")}
+        command = [sys.executable, "-m", "pianola.operations", *arguments]
+        environment = kept | dict(place.environment) | {"PIANOLA_SPOOL": str(tmp_path / "spool")}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+    saved = str(tmp_path / "saved.tar")
+    assert operate(source, "backup", saved).returncode == 0
+    assert operate(target, "restore", saved).returncode == 0
+    assert contents(target) == contents(source)
+    refused = operate(target, "restore", saved)
+    assert (refused.returncode, "empty system" in refused.stderr) == (1, True)
+    would = operate(source, "gc", "--dry-run", "--older-than", "0")
+    assert "runs/none/a1/s1/left" in would.stdout and "would remove 1 things" in would.stdout
+    assert operate(source, "doctor").returncode == 1, "the broker is away"

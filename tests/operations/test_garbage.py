@@ -53,6 +53,11 @@ def steps(system: System, run_id: str) -> list[int]:
     return [row.step for row in system.checkpoints(run_id)]
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pianola.operations.garbage.SETTLE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def system(tmp_path: Path, database_url: str) -> Iterator[System]:
     with making.system(tmp_path, database_url) as made:
@@ -93,6 +98,28 @@ def test_of_an_ended_run_the_intermediate_checkpoints_go_and_those_that_are_name
         runs.cancel(session, begun)
         session.execute(text("DELETE FROM samples"))
     assert {"s6"} == {garbage.name.split("/")[3] for garbage in sweep(system.records, system.store)}
+
+
+def test_a_sample_that_was_being_drawn_gives_its_checkpoint_back(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = making.submit(system, making.built_dataset(system), "gan")
+    attempt = making.claim(system, run_id)
+    digests = [commit(system, run_id, attempt, step, 1.0, final=step == 3) for step in (1, 2, 3)]
+    with system.records.write() as session:
+        leases.succeed(session, run_id, attempt, 10, 1)
+    before = {row.step: row for row in system.checkpoints(run_id)}
+
+    def meanwhile(_: float) -> None:
+        assert steps(system, run_id) == [3]
+        with system.records.write() as session:
+            samples.keep(session, Recipe("march", digests[0], 1, None, 1, {}))
+
+    monkeypatch.setattr("pianola.operations.garbage.time.sleep", meanwhile)
+    assert {garbage.name.split("/")[3] for garbage in sweep(system.records, system.store)} == {"s2"}
+    (found, _) = system.checkpoints(run_id)
+    assert (found.id, found.step, found.created_at) == (before[1].id, 1, before[1].created_at)
+    assert system.store.exists(found.generator_key)
 
 
 def test_a_run_that_fell_silent_keeps_the_checkpoint_its_error_names(system: System) -> None:

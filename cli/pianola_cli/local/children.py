@@ -94,6 +94,11 @@ class Child:
         self._pause = min(self._pause * 2, _LONGEST_PAUSE_S)
         return said
 
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self.process is not None and self.process.poll() is None
+
     def ask_to_end(self) -> None:
         """Send SIGTERM to the program itself: it ends its own children."""
         self.start_again_at = None

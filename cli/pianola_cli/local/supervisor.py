@@ -25,11 +25,14 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # Looking after children costs a few system calls: ten times a second is not felt and soon enough.
 _LOOK_EVERY_S = 0.1
+_STOP_LOOK_S = 0.02
 _BROKER_START_S = 30.0
 _READY_S = 90.0
-# 3 + 9 + 2 = 14 s at most for a stop in order: HTTP, then the workers (a checkpoint may be under way), then the broker.
+# 3 + 25 + 2 = 30 s at most for a stop in order: HTTP, then the workers, then the broker. A trainer gives its run 20 s
+# to keep a checkpoint, and hands it back. One that is killed before leaves its run to wait for the lease to end.
 _HTTP_STOP_S = 3.0
-_WORKERS_STOP_S = 9.0
+_WORKERS_STOP_S = 25.0
+_SAY_AFTER_S = 3.0
 _BROKER_STOP_S = 2.0
 _TAIL_LINES = 8
 _BACKLOG = 128
@@ -100,6 +103,7 @@ class Supervisor:
         self._plan = plan
         self._say = say
         self._stopping = False
+        self._hurried = False
         self._children: list[Child] = []
 
     def run(self) -> None:
@@ -196,10 +200,21 @@ class Supervisor:
             children = [names[name] for name in group if name in names]
             for child in children:
                 child.ask_to_end()
-            deadline = time.monotonic() + seconds
+            self._wait_for(children, seconds)
             for child in children:
-                if not child.wait(deadline):
-                    self._say(f"{child.name} did not end within {seconds:g} s and was killed")
+                if not child.wait(time.monotonic()):
+                    why = "was killed" if self._hurried else f"did not end within {seconds:g} s and was killed"
+                    self._say(f"{child.name} {why}")
+
+    def _wait_for(self, children: list[Child], seconds: float) -> None:
+        """Wait until they have ended, `seconds` have passed, or somebody cannot wait."""
+        begun, said = time.monotonic(), False
+        while any(child.runs for child in children) and not self._hurried and time.monotonic() < begun + seconds:
+            time.sleep(_STOP_LOOK_S)
+            if not said and time.monotonic() > begun + _SAY_AFTER_S:
+                said = True
+                names = ", ".join(child.name for child in children if child.runs)
+                self._say(f"waiting for {names}, up to {seconds:g} s; Ctrl-C again does not wait")
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -209,6 +224,8 @@ class Supervisor:
             if not self._stopping:
                 self._stopping = True
                 self._say("stopping ...")
+            elif number == signal.SIGINT:
+                self._hurried = True
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         former = [signal.signal(number, ask) for number in numbers]

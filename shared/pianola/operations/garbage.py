@@ -13,6 +13,7 @@ rows are locked while its objects go, so that no build and no upload commits in 
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +38,9 @@ from pianola.spool import Spool
 GRACE: Final = timedelta(hours=24)
 """An upload may go on for hours before its rows are there; see also intake.putting.FRESH."""
 CHECKPOINTS_AFTER: Final = timedelta(days=7)
+
+SETTLE_SECONDS: Final = 30.0
+"""Longer than a request for samples may take, and no longer than a collection may."""
 
 _LOCKED: Final = 100
 """objects deleted while a dataset's rows are locked"""
@@ -88,28 +92,31 @@ class _Sweep:
         self._before, self._dry_run = before, dry_run
 
     def checkpoints(self, seconds: float) -> Iterator[Garbage]:
-        """Rows first, then what they named: a row never names what is gone."""
+        """Rows first, then what they named: a row never names what is gone.
+
+        In between, whoever had found one of them is waited for: a sample that is being drawn gives its checkpoint back.
+        """
         with self._records.read() as session:
             runs = retention.ended(session, seconds)
+        forgotten = list[Checkpoint]()
         for run_id in runs:
             with self._records.write() as session:
                 gone = list(retention.intermediate(session, run_id))
-                named = [
-                    Garbage(key, size, f"checkpoint of step {row.step} of a run that has ended")
-                    for row in gone
-                    for key, size in (
-                        (row.key, row.size),
-                        (row.generator_key, row.generator_size),
-                        (row.manifest_key, 0),
-                    )
-                ]
                 if not self._dry_run:
                     retention.forget(session, gone)
             if gone and not self._dry_run:
                 _log.info("checkpoints_forgotten", run=run_id, steps=[row.step for row in gone])
-            for garbage in named:
-                self._delete(garbage.name)
-                yield garbage
+            forgotten += gone
+        if forgotten and not self._dry_run:
+            time.sleep(SETTLE_SECONDS)
+            with self._records.write() as session:
+                kept = retention.remember(session, forgotten)
+            forgotten = [row for row in forgotten if row.id not in kept]
+        for row in forgotten:
+            sizes = {row.key: row.size, row.generator_key: row.generator_size, row.manifest_key: 0}
+            for key, size in sizes.items():
+                self._delete(key)
+                yield Garbage(key, size, "intermediate checkpoint of a run that has ended")
 
     def runs(self) -> Iterator[Garbage]:
         """What attempts wrote and never named."""

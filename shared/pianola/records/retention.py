@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from pianola.models.presets import FAMILIES
@@ -46,3 +46,14 @@ def intermediate(session: Session, run_id: str) -> Sequence[Checkpoint]:
 def forget(session: Session, checkpoints: Sequence[Checkpoint]) -> None:
     """Delete their rows; what was measured at them stays. Their objects are the caller's, after the commit."""
     session.execute(delete(Checkpoint).where(Checkpoint.id.in_([row.id for row in checkpoints])))
+
+
+def remember(session: Session, forgotten: Sequence[Checkpoint]) -> set[str]:
+    """Bring those back that a sample has named meanwhile; returns their ids."""
+    digests = {row.generator_digest for row in forgotten}
+    sampled = set(session.scalars(select(Sample.checkpoint).where(Sample.checkpoint.in_(digests)).distinct()))
+    back = [row for row in forgotten if row.generator_digest in sampled]
+    if back:
+        columns = Checkpoint.__table__.columns.keys()
+        session.execute(insert(Checkpoint), [{name: getattr(row, name) for name in columns} for row in back])
+    return {row.id for row in back}
