@@ -1,0 +1,227 @@
+"""The faults of a storm, and the order in which a seed brings them.
+
+A fault does its harm at once and says when what is to be undone; everything happens in the storm's main thread.
+"""
+
+import contextlib
+import heapq
+import itertools
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+import psutil
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from pianola.records.leases import MAX_BARREN_ATTEMPTS
+from pianola.records.states import LEASED
+from pianola.records.tables import Run
+
+from .deployment import LEASE_SECONDS, Deployment, Service, can_mount, can_skew
+
+WORKERS: Final = ("trainer-1", "trainer-2", "preprocess-1", "preprocess-2")
+ALL: Final = (*WORKERS, "api", "sampler")
+
+Undo = Callable[[], None]
+
+
+@dataclass(order=True)
+class _Due:
+    at: float
+    number: int
+    act: Undo = field(compare=False)
+
+
+class Weather:
+    """Faults on a deployment, drawn from a seed. `outage_seconds` is how long the store is gone."""
+
+    def __init__(self, deployment: Deployment, seed: int, outage_seconds: float) -> None:
+        self._system, self._random, self._outage = deployment, Random(seed), outage_seconds
+        self._due: list[_Due] = []
+        self._numbers = itertools.count()
+        self._busy: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self._kinds: dict[str, tuple[float, Callable[[], bool]]] = {
+            "kill a worker": (5, self._kill_worker),
+            "kill a child": (6, self._kill_child),
+            "zombie": (5, self._zombie),
+            "out of memory": (3, self._out_of_memory),
+            "deploy": (3, self._deploy),
+            "clock off": (2, self._clock_off),
+            "broker flushed": (2, self._flush_broker),
+            "broker restarted": (2, self._restart_broker),
+            "database restarted": (2, self._restart_database),
+            "store gone": (1, lambda: self._store("gone", self._outage)),
+            "store slow": (1, lambda: self._store("slow", 8)),
+            "store failing": (2, lambda: self._store("failing", 8)),
+            "disk full": (2, self._disk_full),
+        }
+
+    def strike(self) -> None:
+        """One fault of those that are possible now."""
+        names = list(self._kinds)
+        weights = [self._kinds[name][0] for name in names]
+        while True:
+            name = self._random.choices(names, weights)[0]
+            if self._kinds[name][1]():
+                self.counts[name] += 1
+                return
+            self.tick()
+
+    def tick(self) -> None:
+        """Undo what is due, and start again what has ended, as whatever runs services does."""
+        while self._due and self._due[0].at <= time.monotonic():
+            heapq.heappop(self._due).act()
+        for service in self._system.services.values():
+            if not service.alive and service.name not in self._busy:
+                service.start()
+
+    def clear(self) -> None:
+        """No fault any more: everything that was due is undone now."""
+        while self._due:
+            heapq.heappop(self._due).act()
+        self.tick()
+
+    def _later(self, seconds: float, act: Undo) -> None:
+        heapq.heappush(self._due, _Due(time.monotonic() + seconds, next(self._numbers), act))
+
+    def _once(self, name: str, seconds: float, undo: Undo) -> None:
+        """`name` is busy for so long; then it is undone."""
+        self._busy.add(name)
+
+        def end() -> None:
+            self._busy.discard(name)
+            undo()
+
+        self._later(seconds, end)
+
+    def _service(self, names: tuple[str, ...]) -> Service | None:
+        """One that is alive and to which nothing else happens just now."""
+        free = [self._system.services[name] for name in names if name not in self._busy]
+        free = [service for service in free if service.alive and not self._is_last_try(service)]
+        return self._random.choice(free) if free else None
+
+    def _is_last_try(self, service: Service) -> bool:
+        """Whether it holds a run that fails, as is right, if this attempt ends without a checkpoint too."""
+        query = select(Run.id).where(
+            Run.lease_owner == service.name, Run.state.in_(LEASED), Run.barren_attempts >= MAX_BARREN_ATTEMPTS
+        )
+        try:
+            with self._system.records.read() as session:
+                return session.scalar(query) is not None
+        except DBAPIError:
+            return True
+
+    def _child(self, names: tuple[str, ...]) -> tuple[Service, psutil.Process] | None:
+        service = self._service(names)
+        children = service.tree()[1:] if service is not None else []
+        return (service, self._random.choice(children)) if service is not None and children else None
+
+    def _kill_worker(self) -> bool:
+        service = self._service(ALL)
+        if service is None:
+            return False
+        service.kill()
+        self._once(service.name, self._random.uniform(0, 3), service.start)
+        return True
+
+    def _kill_child(self) -> bool:
+        found = self._child(WORKERS)
+        if found is None:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[1].kill()
+        return True
+
+    def _zombie(self) -> bool:
+        """It sleeps past its lease, and wakes up believing that it still has it."""
+        service = self._service(WORKERS)
+        if service is None:
+            return False
+        tree = service.tree()
+        chosen = self._random.choice([tree[:1], tree[1:], tree]) or tree
+        for process in chosen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+        def wake() -> None:
+            for process in chosen:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+        self._once(service.name, LEASE_SECONDS * self._random.uniform(1.2, 2), wake)
+        return True
+
+    def _out_of_memory(self) -> bool:
+        """No memory more for an attempt: it ends at the next allocation."""
+        found = self._child(("trainer-1", "trainer-2"))
+        if found is None:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            used = found[1].memory_info().vms
+            resource.prlimit(found[1].pid, resource.RLIMIT_AS, (used, used))
+        return True
+
+    def _deploy(self) -> bool:
+        service = self._service(ALL)
+        if service is None:
+            return False
+        service.terminate()
+        return True  # `tick` starts it again when it has ended
+
+    def _clock_off(self) -> bool:
+        service = self._service(WORKERS)
+        if service is None or not can_skew():
+            return False
+        service.kill()
+        minutes = self._random.choice((-1, 1)) * self._random.uniform(2, 10)
+        service.start(60 * minutes)
+        return True
+
+    def _flush_broker(self) -> bool:
+        if "broker" in self._busy:
+            return False
+        self._system.flush_broker()
+        return True
+
+    def _restart_broker(self) -> bool:
+        if "broker" in self._busy:
+            return False
+        self._system.stop_broker()
+        self._once("broker", self._random.uniform(0.2, 4), self._system.start_broker)
+        return True
+
+    def _restart_database(self) -> bool:
+        self._system.restart_database()
+        return True
+
+    def _store(self, weather: str, seconds: float) -> bool:
+        if "store" in self._busy:
+            return False
+        self._system.proxy.weather = weather  # type: ignore[assignment]
+
+        def fair() -> None:
+            self._system.proxy.weather = "fair"
+
+        self._once("store", seconds, fair)
+        return True
+
+    def _disk_full(self) -> bool:
+        service = self._service(WORKERS)
+        if service is None:
+            return False
+        name = service.name
+        if can_mount():
+            self._system.fill_spool(name)
+            self._later(self._random.uniform(2, 6), lambda: self._system.empty_spool(name))
+            return True
+        # No file of an attempt can grow past 4 KiB: the nearest thing without a disk to fill.
+        for process in service.tree()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        return True
