@@ -1,6 +1,6 @@
 """The map of a VAE's latent space: what is heard at the point of a window, and between windows.
 
-    python bench/latent_map.py [--data FOLDER] [--size small] [--seconds 240] [--seed 0] [--threads 1] [--quick]
+    python bench/latent_map.py [--data FOLDER] [--size small] [--seconds 300] [--seed 0] [--threads 1] [--quick]
 
 Trains the VAE for --seconds of processor time, makes the map of its training windows and plays points of it: of every
 window (at most 500), and halfway between pairs of windows. Prints the share of the positions' variance that the map
@@ -62,7 +62,7 @@ def main() -> None:
     given = common.arguments(
         __doc__ or "",
         size={"default": "small", "help": "data set"},
-        seconds={"type": float, "default": 240.0, "help": "of processor time to train for"},
+        seconds={"type": float, "default": 300.0, "help": "of processor time to train for"},
         seed={"type": int, "default": 0, "help": "of training and of what is compared"},
         threads={"type": int, "default": 1, "help": "CPU threads"},
     )
