@@ -71,7 +71,9 @@ class Training:
         self._elapsed = 0.0
         self._committed: int | None = None
         self._means = Means()
-        self._started = self._last_point = self._last_report = time.monotonic()
+        self._started = self._last_point = time.monotonic()
+        # Whoever waits hears of the first step at once.
+        self._last_report = self._started - REPORT_SECONDS
         self._fraction_at_start = 0.0
         self._pause = options.evaluate_every_seconds
         _log.info(
