@@ -3,13 +3,13 @@
 set -eu
 cd "$1"
 # Packages' own tests; music21 imports its folder of them when it is imported itself.
-find . -type d -name tests -not -path './music21/*' -prune -exec rm -rf {} +
+find . -type d \( -name tests -o -name SelfTest \) -not -path './music21/*' -prune -exec rm -rf {} +
 # music21's corpus of scores: the modules beside them stay.
 if [ -d music21/corpus ]; then find music21/corpus -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +; fi
 # To extend torch in C++ takes a compiler, which the image has not.
 rm -rf torch/include torch/share torch/bin
 find . -name '*.a' -delete
 # For type checkers and compilers.
-find . \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' \) -delete
+find . \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -delete
 # Nobody imports it: matplotlib does for PDF and PostScript only. Bytecode of the rest stays, or every start would make it.
 if [ -d fontTools ]; then find fontTools -type d -name __pycache__ -prune -exec rm -rf {} +; fi

@@ -178,6 +178,9 @@ def ask(
         ("/v1/models/bach/interpolations", "sampler"),
         ("/v1/models/bach/reconstructions", "sampler"),
         ("/v1/models/bach/map", "sampler"),
+        ("/v1/models/bach/pieces", "sampler"),
+        ("/v1/models/bach/variations", "sampler"),
+        ("/v1/models/bach/vectors", "sampler"),
         ("/v1/models/bach/samples/more", "api"),
         ("/v1/samples/smp_1", "sampler"),
         ("/v1/samples/smp_1?format=midi&window=3", "sampler"),
@@ -263,6 +266,7 @@ def test_what_is_too_large_is_refused_before_it_is_sent(port: int) -> None:
     assert f"{limit // 2**30} GiB" in CONF.read_text()
     assert f"{LABEL_BYTES // 2**20} MiB for its labels" in CONF.read_text()
     sizes = {"/v1/datasets/bach/files": limit, "/v1/datasets/bach/labels": LABEL_BYTES, "/v1/runs": 2**20}
+    sizes["/v1/models/bach/reconstructions"] = 2**21
     for path, size in sizes.items():
         status, told = announce(port, path, size + 1)
         assert (status, told["status"], told["code"]) == (413, 413, "content-too-large")
