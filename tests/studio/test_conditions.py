@@ -27,6 +27,30 @@ def labelled(url: str, folder: Path, name: str) -> None:
         client.wait_for_dataset(name)
 
 
+def the_way_to_another_seed_in_a_key(page: Page) -> None:
+    """Drawn as asked, kept in the address, and taken away as one sample."""
+    notes = page.locator("article canvas, article svg")
+    page.get_by_label("Seed", exact=True).fill("1")
+    page.get_by_label("To seed").fill("2")
+    page.get_by_role("button", name="Draw the way").click()
+    about = page.locator("#sample-about")
+    expect(about).to_contain_text("8 windows on the way between seed 1 and 2")
+    assert notes.count() > 0
+    with page.expect_response(re.compile("/interpolations$")) as answered:
+        page.get_by_label("Snap to").select_option("D major")
+    told = answered.value.json()
+    assert (told["n"], told["options"]["key"], told["options"]["label"]) == (8, "D major", "Satie")
+    sounding = {note["pitch"] % 12 for window in told["windows"] for note in window["notes"]}
+    assert sounding <= {2, 4, 6, 7, 9, 11, 1}
+    expect(page.get_by_label("Temperature")).to_have_attribute("placeholder", f"{told['options']['temperature']:.3g}")
+    with page.expect_response(re.compile("/interpolations$")) as again:
+        page.reload()
+    assert again.value.json()["id"] == told["id"], "the address is the music"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All as zip").click()
+    assert download.value.suggested_filename.endswith("-1-2.zip")
+
+
 def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     embedded: Embedded, refused_page: Page, tmp_path: Path
 ) -> None:
@@ -58,6 +82,8 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     page.reload()
     expect(page.locator("#sample-about")).to_contain_text("composer Satie")
     expect(composer).to_have_value("Satie")
+
+    the_way_to_another_seed_in_a_key(page)
 
     page.get_by_role("link", name="go on from it").click()
     expect(page.get_by_label("Begin with")).to_have_value(name)

@@ -226,9 +226,9 @@
  * @property {string} model
  * @property {string} checkpoint
  * @property {string} family
- * @property {number} seed
+ * @property {number|null} seed  null of a way between two
  * @property {number} n
- * @property {{tempo: number, label: string|null}} options
+ * @property {{tempo: number, label: string|null, temperature: number|null, threshold: number}} options
  * @property {SampleWindow[]} windows
  *
  * @typedef {object} Place  What a view is given: where to draw, and until when.

@@ -2,12 +2,13 @@
 
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
-import { capital, count, plural, shortDigest, words } from "../format.js";
+import { count, plural, shortDigest } from "../format.js";
 import { Field, showObjections } from "../form.js";
 import { Player } from "../player.js";
 import { rangeOf } from "../roll.js";
 import { amend, link } from "../router.js";
 import { button, facts, loading, problemBox, time, workButton } from "../widgets.js";
+import { Playing } from "./model_playing.js";
 import { WindowCard } from "./window_card.js";
 
 /**
@@ -36,6 +37,9 @@ function aboutModel(model) {
 
 /** Short enough to be read out and typed again. */
 const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+
+/** @param {Field} field  with a number, or with nothing */
+const chosen = ({ control: { value } }) => (value === "" ? null : Number(value));
 
 class Stage {
   /**
@@ -82,17 +86,15 @@ class Stage {
       }),
       { label: "Tempo" },
     );
-    const values = this.condition?.values ?? [];
-    this.label = new Field(
-      "label",
-      h(
-        "select",
-        null,
-        h("option", { value: "" }, "any"),
-        values.map((value) => h("option", { value, selected: value === query.get("label") }, value)),
-      ),
-      { label: capital(words(this.condition?.field ?? "label")) },
+    this.goal = new Field(
+      "to",
+      h("input", { type: "number", min: 0, step: 1, value: query.get("to"), placeholder: "any" }),
+      { label: "To seed" },
     );
+    const again = () => void this.draw(this.seeds.from, this.seeds.to);
+    this.playing = new Playing(this.condition, query, again);
+    /** @type {{from: number|null, to: number|null}} what is shown: windows of a seed, or those on the way to another */
+    this.seeds = { from: null, to: null };
     this.tempoWords = h("output", { for: this.tempo.control.id });
     this.tempo.element.append(this.tempoWords);
     this.trouble = h("div");
@@ -100,8 +102,7 @@ class Stage {
     this.about = h("p", { class: "soft", id: "sample-about" });
     this.tempo.control.addEventListener("input", () => this.setTempo());
     this.tempo.control.addEventListener("change", () => this.remember());
-    for (const field of [this.size, this.label])
-      field.control.addEventListener("change", () => void this.draw(this.sample?.seed ?? null));
+    this.size.control.addEventListener("change", again);
     this.setTempo();
   }
 
@@ -115,28 +116,39 @@ class Stage {
   remember() {
     if (!this.sample) return;
     const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
-    const { seed, n, options } = this.sample;
-    amend(link(["models", this.name], { seed, n, tempo, label: options.label }));
+    const { from, to } = this.seeds;
+    amend(link(["models", this.name], { seed: from, to, n: this.sample.n, tempo, ...this.playing.asked() }));
   }
 
-  /** @param {number|null} seed  null: any */
-  async draw(seed) {
+  /**
+   * @param {string} model  name or digest
+   * @returns {Promise<Sample>}
+   */
+  ask(model) {
+    const n = Number(this.size.control.value);
+    const { from, to } = this.seeds;
+    const how = { tempo: this.player.tempo, ...this.playing.asked() };
+    if (to === null) return post(at("models", model, "samples"), { n, seed: from, ...how }, this.signal);
+    const way = { from: { seed: from }, to: { seed: to }, steps: n, ...how };
+    return post(at("models", model, "interpolations"), way, this.signal);
+  }
+
+  /**
+   * @param {number|null} seed  null: any
+   * @param {number|null} to  where a way from it leads; null: windows of the one seed
+   */
+  async draw(seed, to = null) {
     this.player.stop();
     put(this.trouble);
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      const body = {
-        n: Number(this.size.control.value),
-        tempo: this.player.tempo,
-        seed: seed ?? anySeed(),
-        label: this.label.control.value || null,
-      };
-      this.sample = await post(at("models", this.name, "samples"), body, this.signal);
+      this.seeds = { from: seed ?? anySeed(), to };
+      this.sample = await this.ask(this.name);
     } catch (error) {
       if (this.signal.aborted) return;
       if (this.cards.length === 0) put(this.grid);
-      showObjections(error, [this.size, this.seed, this.tempo, this.label], this.trouble);
+      showObjections(error, [this.size, this.seed, this.goal, this.tempo, ...this.playing.fields], this.trouble);
       return;
     } finally {
       this.grid.removeAttribute("aria-busy");
@@ -157,13 +169,17 @@ class Stage {
       this.grid,
       this.cards.map(({ element }) => element),
     );
-    this.seed.control.value = String(sample.seed);
+    const { from, to } = this.seeds;
+    this.seed.control.value = String(from);
+    this.goal.control.value = to === null ? "" : String(to);
+    this.playing.told(sample);
     put(
       this.about,
-      `${plural(sample.n, "window")} of seed `,
-      h("code", null, sample.seed),
+      `${plural(sample.n, "window")} ${to === null ? "of" : "on the way between"} seed `,
+      h("code", null, from),
+      to !== null && [" and ", h("code", null, to)],
       sample.options.label && `, ${this.condition?.field} ${sample.options.label}`,
-      ". The same seed gives the same music.",
+      to === null ? ". The same seed gives the same music." : ". Each is a little nearer to the last.",
     );
     announce(`${plural(sample.n, "window")} drawn`);
     this.remember();
@@ -199,17 +215,11 @@ class Stage {
   async take(format, ending, window = null) {
     if (!this.sample) return;
     if (format !== "png" && this.sample.options.tempo !== this.player.tempo) {
-      // A sample keeps its tempo for ever; the same seed and checkpoint make the same windows at another one.
-      const { seed, n, checkpoint, options } = this.sample;
-      this.sample = /** @type {Sample} */ (
-        await post(
-          at("models", checkpoint, "samples"),
-          { seed, n, tempo: this.player.tempo, label: options.label },
-          this.signal,
-        )
-      );
+      // A sample keeps its tempo for ever; the same request and checkpoint make the same windows at another one.
+      this.sample = await this.ask(this.sample.checkpoint);
     }
-    const { id, seed, n } = this.sample;
+    const { id, n } = this.sample;
+    const seed = [this.seeds.from, this.seeds.to].filter((each) => each !== null).join("-");
     const query = new URLSearchParams({ format, ...(window !== null && n > 1 && { window: String(window) }) });
     const number = window === null ? "" : `-${String(window + 1).padStart(3, "0")}`;
     await download(`${at("samples", id)}?${query}`, `${this.name.slice(0, 24)}-${seed}${number}.${ending}`);
@@ -220,7 +230,13 @@ class Stage {
     const form = h("form", { class: "toolbar-form", novalidate: true }, this.seed.element, submit);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.draw(this.seed.control.value === "" ? null : Number(this.seed.control.value));
+      void this.draw(chosen(this.seed));
+    });
+    const go = h("button", { type: "submit", class: "quiet" }, "Draw the way");
+    const way = h("form", { class: "toolbar-form", novalidate: true }, this.goal.element, go);
+    way.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.draw(chosen(this.seed), chosen(this.goal) ?? anySeed());
     });
     return h(
       "div",
@@ -229,9 +245,9 @@ class Stage {
       button("Play all", () => this.playAll(), { id: "play-all" }),
       button("Stop", () => this.stop(), { id: "stop" }),
       this.tempo.element,
-      this.condition && this.label.element,
       this.size.element,
       form,
+      way,
       workButton("All as zip", () => this.take("zip", "zip"), this.trouble, { class: "quiet" }),
     );
   }
@@ -251,10 +267,10 @@ export async function modelView({ root, params, query, signal }) {
     h("h1", { tabindex: -1 }, model ? model.name : `Checkpoint ${shortDigest(name)}`),
     aboutModel(model),
     stage.tools(),
+    stage.playing.element,
     stage.trouble,
     stage.about,
     stage.grid,
   );
-  const seed = query.get("seed");
-  void stage.draw(seed === null ? null : Number(seed)).catch((error) => put(stage.trouble, problemBox(error)));
+  void stage.draw(chosen(stage.seed), chosen(stage.goal)).catch((error) => put(stage.trouble, problemBox(error)));
 }
