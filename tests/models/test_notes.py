@@ -142,7 +142,7 @@ def test_visiting_lit_rows_only_hears_what_the_convolution_hears() -> None:
 
 @pytest.mark.parametrize("columns", [1, 48, 95])
 def test_an_opening_is_kept_and_gone_on_from(columns: int) -> None:
-    writer, (z, dice) = NoteWriter(busy(1)), at_random(4, 0)
+    writer, (z, dice) = compiled(busy(1)), at_random(4, 0)
     free = writer.write(z, 0.4, 0.9, dice)
     other, others = at_random(4, 1)
     opening = writer.write(other, 0.4, 0.9, others)[:, :, :columns]

@@ -29,6 +29,8 @@ SPAN = 12
 FARTHEST = 24
 # How much of a note struck a step earlier is left in the trace of former notes: half is gone after 17 steps.
 FADES_TO = math.exp(-1 / 24)
+# Notes that are learnt from are filled up to a multiple of so many.
+GROUP = 256
 # Mean length of the notes of a decoder that has learnt nothing yet.
 FIRST_LENGTH = 8
 
@@ -59,6 +61,15 @@ class Notes:
         window, step, row = struck.transpose(1, 2).nonzero(as_tuple=True)
         dark_from = torch.where(windows > 0, steps, torch.arange(steps)).flip(2).cummin(2).values.flip(2)
         return cls(struck, held, window, step, row, dark_from[window, row, step] - step)
+
+    def padded(self) -> Notes:
+        """The same with notes at its end that are none, so that there are a multiple of GROUP of them.
+
+        Kernels are made anew for every size that matrices have: there had been as many as batches.
+        """
+        more = -len(self.row) % GROUP
+        window, step, row = (functional.pad(part, (0, more)) for part in (self.window, self.step, self.row))
+        return Notes(self.struck, self.held, window, step, row, functional.pad(self.length, (0, more), value=1))
 
     @property
     def steps(self) -> int:
@@ -175,12 +186,14 @@ class NoteDecoder(nn.Module):
         return self._nats(notes.times(len(z)), states, heard.expand(len(z), -1, -1, -1), first)
 
     def _nats(self, notes: Notes, states: Tensor, heard: Tensor, first: Tensor) -> Tensor:
+        count, notes = len(notes.row), notes.padded()
         spot = notes.window * notes.steps + notes.step
-        same = functional.pad(spot[1:] == spot[:-1], (0, 1))  # is the next note in the same column?
+        # Is the next note in the same column?
+        same = functional.pad(spot[1:count] == spot[: count - 1], (0, len(spot) - count + 1))
         begins = notes.struck.transpose(1, 2).flatten(0, 1)
         target = torch.where(begins.any(1), begins.argmax(1), STOP)
         of_columns = functional.cross_entropy(first, target, reduction="none").view(len(states), notes.steps).sum(1)
-        if len(spot) == 0:
+        if count == 0:
             return of_columns
         # By embedding, not by indexing: the gradient of that is summed in no fixed order when there are many threads.
         of_notes = functional.embedding(spot, states.flatten(0, 1))
@@ -194,7 +207,7 @@ class NoteDecoder(nn.Module):
         # A note that reaches the last step lasts at least so long: the sum over all longer ones.
         longer = lengths.masked_fill(torch.arange(SIDE) < notes.length[:, None] - 1, -torch.inf).logsumexp(1)
         after = after - torch.where(notes.step + notes.length == notes.steps, longer, exactly)
-        return of_columns.index_add(0, notes.window, after)
+        return of_columns.index_add(0, notes.window[:count], after[:count])
 
     def scores(self, notes: Notes, z: Tensor) -> Tensor:
         """Scores [m, 97] of rows and of stopping at every decision that writing untransposed windows takes: one in each
@@ -222,8 +235,8 @@ class NoteDecoder(nn.Module):
         lags = (_later(struck, lag) for lag in NEAR_LAGS)
         ever = _later(struck, 1).cummax(2).values
         trace = struck @ self._fades[: notes.steps, : notes.steps]
-        near = torch.stack([held, _later(struck + held, 1), ever, trace, *lags], 3)
-        heard = self.near(near.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last: twice as fast
+        near = torch.stack([held, _later(struck + held, 1), ever, trace, *lags], 1)
+        heard = self.near(near.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)  # twice as fast
         scores = self.row_scores(states, heard, z, semitones, slice(0, notes.steps))
         scores = scores.masked_fill(functional.pad(lit_before, (0, 0, 0, 1)).transpose(1, 2) > 0, -torch.inf)
         return states, heard, scores.flatten(0, 1)
