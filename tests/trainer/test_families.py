@@ -82,3 +82,46 @@ def test_a_file_that_is_no_family_is_said_by_name(tmp_path: Path, record: str, w
     assert done.returncode != 0
     assert f"BadFamily: {tmp_path / 'odd.py'}" in done.stderr
     assert words in done.stderr
+
+
+SOURING = """
+import dataclasses
+from pianola.models.families.marginals import FAMILY as PLAIN, MarginalsLearner
+
+class Souring(MarginalsLearner):
+    def step(self, *told):
+        values = super().step(*told)
+        return {"train_loss": float("nan")} if self.steps_taken > 15 else values
+
+presets = (dataclasses.replace(PLAIN.presets[0], family="souring"),)
+FAMILY = dataclasses.replace(PLAIN, name="souring", learner=f"{__name__}:Souring", presets=presets)
+"""
+
+DIVERGING = """
+import json, tempfile
+from pathlib import Path
+from pianola.objects import verified
+from pianola.records import leases
+from trainer import making
+
+with tempfile.TemporaryDirectory() as folder, making.system(Path(folder)) as system:
+    run_id = making.submit(system, making.built_dataset(system), "souring")
+    with making.attempt(system, run_id, making.claim(system, run_id)) as process:
+        code, refusal = process.wait(60), process.refusal()
+        with system.records.write() as session:
+            leases.fail(session, run_id, 1, refusal, process.last_words())
+    kept = system.checkpoints(run_id)
+    for row in kept:
+        verified(system.store, row.key, row.digest)
+    run = system.run(run_id)
+    print(json.dumps({"code": code, "state": run.state, "error": run.error, "kept": [row.step for row in kept]}))
+"""
+
+
+def test_a_loss_that_becomes_nan_fails_the_run_at_once_and_its_last_good_checkpoint_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "souring.py").write_text(SOURING)
+    done = python(DIVERGING, Path(f"{TESTS / 'families'}{os.pathsep}{tmp_path}"))
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["code"], said["state"], said["kept"]) == (11, "failed", [12])
+    assert "loss became NaN at step 16" in said["error"]
