@@ -59,10 +59,10 @@ def test_ends_are_samples_and_positions_too(client: FlaskClient) -> None:
         ({"steps": 1}, "steps", "greater than or equal to 2"),
         ({"steps": 65}, "steps", "less than or equal to 64"),
         ({"way": "round"}, "way", "'linear' or 'slerp'"),
-        ({"from": {}}, "from", "give one of seed, sample and z"),
-        ({"to": {"seed": 1, "z": [0.0]}}, "to", "give one of seed, sample and z"),
+        ({"from": {}}, "from", "give one of seed, sample, z and midi"),
+        ({"to": {"seed": 1, "z": [0.0]}}, "to", "give one of seed, sample, z and midi"),
         ({"to": {"z": [0.0], "window": 0}}, "to", "leave window out"),
-        ({"to": {"midi": "TVRoZA=="}}, "to.midi", "Extra inputs are not permitted"),
+        ({"to": {"midi": "?"}}, "to.midi", "not base64"),
         ({"n": 3}, "n", "Extra inputs are not permitted"),
     ],
 )

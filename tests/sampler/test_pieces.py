@@ -131,7 +131,7 @@ def test_a_body_may_be_left_out(client: FlaskClient) -> None:
         ({"beats": 520}, "beats", "less than or equal to 512"),
         ({"beats": 20}, "beats", "multiple of 8"),
         ({"drift": 1.5}, "drift", "less than or equal to 1"),
-        ({"from": {"seed": 1, "z": [0.0]}}, "from", "give one of seed, sample and z"),
+        ({"from": {"seed": 1, "z": [0.0]}}, "from", "give one of seed, sample, z and midi"),
         ({"z": [[0.0]]}, "z", "Extra inputs are not permitted"),
     ],
 )

@@ -5,7 +5,7 @@
 ...     dataset = pianola.create_dataset("sonatinas")
 """
 
-from pianola_cli.client.api import Client
+from pianola_cli.client.api import Client, uploaded
 from pianola_cli.client.problems import ApiProblem, FieldProblem, NoAnswer, NotPianola, StillGoing
 from pianola_cli.client.resources import (
     Building,
@@ -34,10 +34,13 @@ from pianola_cli.client.resources import (
     Run,
     Sample,
     SampleOptions,
+    SampleSource,
     SampleWindow,
     SkippedFile,
     Source,
     UploadReport,
+    Vector,
+    Vectors,
 )
 from pianola_cli.files import NothingToRead, SameName
 
@@ -75,9 +78,13 @@ __all__ = [
     "SameName",
     "Sample",
     "SampleOptions",
+    "SampleSource",
     "SampleWindow",
     "SkippedFile",
     "Source",
     "StillGoing",
     "UploadReport",
+    "Vector",
+    "Vectors",
+    "uploaded",
 ]

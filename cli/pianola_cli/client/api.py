@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +29,7 @@ from pianola_cli.client.resources import (
     Run,
     Sample,
     SampleOptions,
+    Vectors,
 )
 
 
@@ -189,7 +192,8 @@ class Client(Datasets):
     ) -> Sample:
         """Windows on the way between two, kept as a sample.
 
-        begin, to: {"seed": 7}, {"sample": id, "window": 0} or {"z": [...]}. way: "slerp", along an arc, or "linear".
+        begin, to: {"seed": 7}, {"sample": id, "window": 0}, {"z": [...]} or `uploaded(path)`.
+        way: "slerp", along an arc, or "linear".
         options: without seed and z.
         """
         body = options.model_dump(exclude_none=True) if options else {}
@@ -214,6 +218,32 @@ class Client(Datasets):
         body |= {} if drift is None else {"drift": drift}
         body |= {} if begin is None else {"from": dict(begin)}
         return self._post(Sample, f"/v1/models/{part(model)}/pieces", body)
+
+    def vary(
+        self,
+        model: str,
+        source: Mapping[str, Any],
+        strength: float | None = None,
+        n: int = 1,
+        options: SampleOptions | None = None,
+    ) -> Sample:
+        """`n` variations of music, kept as a sample: strength 0 is the music itself, 1 new music near it.
+
+        source: `uploaded(path)`, or {"sample": id}; with "window", the first, and "windows", how many. options: without
+        z and at.
+        """
+        body = options.model_dump(exclude_none=True) if options else {}
+        body |= {"source": dict(source), "n": n} | ({} if strength is None else {"strength": strength})
+        return self._post(Sample, f"/v1/models/{part(model)}/variations", body)
+
+    def reconstruct(self, model: str, source: Mapping[str, Any], options: SampleOptions | None = None) -> Sample:
+        """What a model makes of music, kept as a sample; source as of `vary`, options without seed, z and at."""
+        body = options.model_dump(exclude_none=True) if options else {}
+        return self._post(Sample, f"/v1/models/{part(model)}/reconstructions", body | {"source": dict(source)})
+
+    def vectors(self, model: str) -> Vectors:
+        """The directions of a model along which its music gets denser, higher, longer ..."""
+        return self._get(Vectors, f"/v1/models/{part(model)}/vectors")
 
     def map(self, model: str, field: str | None = None) -> LatentMap:
         """Where the windows of a model's dataset lie in its latent space; `field` is the label field to show."""
@@ -249,6 +279,14 @@ class Client(Datasets):
     def revoke_key(self, key_id: str) -> None:
         """Make a key useless from now on."""
         self._transport.send("DELETE", f"/v1/keys/{part(key_id)}")
+
+
+def uploaded(path: Path, **more: Any) -> dict[str, Any]:
+    """A MIDI file as a source of variations and reconstructions, or as an end of an interpolation or a piece.
+
+    more: window, which of the file; of a source also windows, how many from there on.
+    """
+    return {"midi": b64encode(path.read_bytes()).decode(), "name": path.name, **more}
 
 
 class _Catalogue(Resource):

@@ -395,6 +395,39 @@ class SampleWindow(Resource):
     empty: bool = False
 
 
+class SampleSource(Resource):
+    """What a sample is like, or begins or ends with: windows of a file or of another sample."""
+
+    name: str | None = None
+    sha256: str | None = None
+    sample: str | None = None
+    window: int = 0
+    windows: int = 1
+    of: int = 1
+
+
+class Vector(Resource):
+    """An attribute's direction: `step` of `unit` more for 1 along it; `r2` says how well positions tell it."""
+
+    name: str
+    more: str
+    unit: str
+    step: float
+    mean: float
+    r2: float
+    vector: list[float]
+
+
+class Vectors(Resource):
+    """The attribute directions of a model."""
+
+    model: str
+    checkpoint: str
+    family: str
+    latent_size: int
+    vectors: list[Vector]
+
+
 class Sample(Resource):
     """Generated windows with everything needed to make them again."""
 
@@ -405,6 +438,8 @@ class Sample(Resource):
     seed: int | None = None
     n: int = 1
     options: dict[str, Any] = Field(default_factory=dict)
+    source: SampleSource | None = None
+    ends: list[SampleSource | None] | None = None
     windows: list[SampleWindow] = Field(default_factory=list)
     steps_per_quarter: int = 12
     created_at: datetime | None = None
@@ -446,7 +481,7 @@ class SampleOptions(Resource):
 
     z: positions to play, one a window, instead of those of a seed; at: points (x, y) of the model's map. key: such as
     "F# minor"; notes are snapped to it. label: one of the values of the model's `condition`. temperature: of a model
-    that has one, above 0 and at most 5.
+    that has one, above 0 and at most 5. attributes: steps along the model's `vectors`, such as {"density": 1.0}.
     """
 
     seed: int | None = None
@@ -454,6 +489,7 @@ class SampleOptions(Resource):
     at: list[list[float]] | None = None
     key: str | None = None
     label: str | None = None
+    attributes: dict[str, float] | None = None
     threshold: float | None = None
     temperature: float | None = None
     tempo: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -80,7 +80,7 @@ def sample(
     from pianola_cli.client import SampleOptions
 
     count = len(at) or count
-    form = _form(out, count)
+    form = form_of(out, count)
     options = SampleOptions(
         seed=seed,
         at=[list(point) for point in at] or None,
@@ -113,8 +113,12 @@ def sample(
 @click.argument("model")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
               help="Where to: a .zip, .png or .svg file, or a folder.")  # fmt: skip
-@click.option("--from-seed", required=True, type=click.IntRange(0, 2**53), help="Its first window is the first.")
-@click.option("--to-seed", required=True, type=click.IntRange(0, 2**53), help="Its first window is the last.")
+@click.option("--from-seed", type=click.IntRange(0, 2**53), help="Its first window is the first.")
+@click.option("--to-seed", type=click.IntRange(0, 2**53), help="Its first window is the last.")
+@click.option("--from-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A MIDI file instead, whose first window is the first.")  # fmt: skip
+@click.option("--to-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A MIDI file instead, whose first window is the last.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(2, 64), default=8, show_default=True, help="How many windows.")
 @click.option("--way", type=click.Choice(["slerp", "linear"]), default="slerp", show_default=True,
               help="Along an arc or along a line.")  # fmt: skip
@@ -128,8 +132,10 @@ def interpolate(
     client: Client,
     model: str,
     out: Path,
-    from_seed: int,
-    to_seed: int,
+    from_seed: int | None,
+    to_seed: int | None,
+    from_file: Path | None,
+    to_file: Path | None,
     steps: int,
     way: str,
     threshold: float | None,
@@ -138,12 +144,14 @@ def interpolate(
     label: str | None,
     as_json: bool,
 ) -> None:
-    """Let MODEL go from the window of one seed to that of another, and save what it plays on the way."""
+    """Let MODEL go from the window of one seed or MIDI file to that of another, and save what it plays on the way."""
     from pianola_cli.client import SampleOptions
 
-    form = _form(out, steps)
+    form = form_of(out, steps)
     options = SampleOptions(threshold=threshold, temperature=temperature, tempo=tempo, label=label)
-    drawn = client.interpolate(model, {"seed": from_seed}, {"seed": to_seed}, steps, way, options)
+    drawn = client.interpolate(
+        model, _end("from", from_seed, from_file), _end("to", to_seed, to_file), steps, way, options
+    )
     written = save(client, drawn, out, form)
     if as_json:
         echo_json({**drawn.model_dump(mode="json"), "written": [str(path) for path in written]})
@@ -188,7 +196,7 @@ def play(
     """Let MODEL play a piece, music longer than a window that goes on from itself, and save it."""
     from pianola_cli.client import SampleOptions
 
-    form = _form(out, 1)
+    form = form_of(out, 1)
     options = SampleOptions(
         seed=seed,
         threshold=threshold,
@@ -206,6 +214,15 @@ def play(
     for path in written:
         click.echo(str(path))
     click.echo(f"{drawn.model or model} played {beats} quarter notes with seed {drawn.seed}: {drawn.id}", err=True)
+
+
+def _end(which: str, seed: int | None, file: Path | None) -> dict[str, Any]:
+    """An end of a way."""
+    from pianola_cli.client import uploaded
+
+    if (seed is None) == (file is None):
+        raise click.UsageError(f"give one of --{which}-seed and --{which}-file")
+    return {"seed": seed} if file is None else uploaded(file)
 
 
 def _window(words: str) -> dict[str, str | int]:
@@ -239,7 +256,8 @@ def _labels(model: Model) -> str:
     return f"{model.condition.field}: {', '.join(values[:_MOST_LABELS])}{more}"
 
 
-def _form(out: Path, count: int) -> str:
+def form_of(out: Path, count: int) -> str:
+    """The form that a path's ending asks for, or "folder". Raises click.UsageError where it cannot hold `count`."""
     form = "folder" if out.is_dir() or not out.suffix else _FORMS.get(out.suffix.lower())
     if form is None:
         endings = ", ".join(ending for ending in _FORMS if ending != ".midi")

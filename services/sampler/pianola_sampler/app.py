@@ -8,7 +8,7 @@ from pianola.settings import SamplerSettings
 from pianola_http import service
 from pianola_http.context import EXTENSION
 from pianola_http.service import Service
-from pianola_sampler import errors, maps, openapi, pieces, samples
+from pianola_sampler import errors, interpolations, maps, openapi, pieces, resemblance, samples, vectors
 from pianola_sampler.context import Context
 
 _SAMPLER: Final = Service(
@@ -16,8 +16,8 @@ _SAMPLER: Final = Service(
     title="Pianola sampler",
     description=openapi.DESCRIPTION,
     listing="/openapi.json",
-    # 64 positions of a few hundred numbers.
-    json_bytes=2**19,
+    # Two MIDI files as base64, or 64 positions of a few hundred numbers.
+    json_bytes=2**21,
     problems=errors.KINDS,
     complete=openapi.complete,
 )
@@ -26,7 +26,7 @@ _SAMPLER: Final = Service(
 def create_app(settings: SamplerSettings) -> APIFlask:
     """The sampler as a WSGI application. Nothing connects, and torch is not imported, until a request needs it."""
     app = service.create_app(_SAMPLER, Context(settings))
-    for module in (samples, pieces, maps):
+    for module in (samples, interpolations, pieces, resemblance, maps, vectors):
         app.register_blueprint(module.blueprint, url_prefix="/v1")
     return app
 

@@ -1,5 +1,6 @@
 """What requests to the sampler work with, made once for each application."""
 
+import threading
 from collections.abc import Callable
 from typing import cast
 
@@ -28,6 +29,8 @@ class Context(context.Context):
         self.admission = Admission(settings.queue, settings.deadline_seconds)
         self.decoder = Decoder(settings.torch_threads, batching, self.measures)
         self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
+        self.reading = threading.Lock()
+        """Held by who reads a stranger's file."""
         self.keeper = Keeper(self.records)
         self.cache = Cache(settings.cache_bytes)
         self.maps = LatentMaps(self.records, lambda: self.store)

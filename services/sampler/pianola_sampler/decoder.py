@@ -17,7 +17,7 @@ import structlog
 from pianola_sampler.admission import Deadline
 
 if TYPE_CHECKING:
-    from pianola.models.base import Generator
+    from pianola.models.base import Ends, Generator
     from pianola_sampler.measures import Measures
 
 Positions = npt.NDArray[np.float32]
@@ -47,7 +47,8 @@ class Task:
     """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures.
 
     labels: int [n], what they are to be played as by a generator with conditions. temperature: as Generator has it;
-    None is the generator's own, if it has any. way: the positions are a way, see Generator.way, and have a batch alone.
+    None is the generator's own, if it has any. ends: the positions are a way with these, see Generator.way, and have a
+    batch alone.
     """
 
     generator: Generator
@@ -56,11 +57,11 @@ class Task:
     threshold: float
     labels: Labels | None = None
     temperature: float | None = None
-    way: bool = False
+    ends: Ends | None = None
 
     def fits(self, other: Task) -> bool:
         """Whether one batch may hold both."""
-        if self.way or other.way:
+        if self.ends is not None or other.ends is not None:
             return False
         labelled = (self.labels is None) == (other.labels is None)
         alike = self.threshold == other.threshold and self.temperature == other.temperature
@@ -243,9 +244,10 @@ def _done(tasks: Sequence[Task | Work[Any]]) -> Sequence[Any]:
     if len(together) < len(tasks):
         return [task.do() for task in tasks if isinstance(task, Work)]
     first = together[0]
-    play = first.plays.way if first.way else first.plays.windows
+    if first.ends is not None:
+        return [first.plays.way(first.z, first.threshold, first.labels, first.ends)]
     labels = _joined([task.labels for task in together])
-    windows = play(np.concatenate([task.z for task in together]), first.threshold, labels=labels)
+    windows = first.plays.windows(np.concatenate([task.z for task in together]), first.threshold, labels)
     return np.split(windows, np.cumsum([len(task) for task in together])[:-1])
 
 

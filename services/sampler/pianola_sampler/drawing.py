@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pianola.models.base import CannotGoOn
+from pianola.models.base import CannotGoOn, NoEncoder
 from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola_sampler.admission import Deadline
@@ -16,10 +16,11 @@ from pianola_sampler.composing import compose, is_piece
 from pianola_sampler.context import Context
 from pianola_sampler.decoder import Labels, Positions, Rolls, Task
 from pianola_sampler.generators import Source
+from pianola_sampler.resembling import encoded, is_like, is_one_music, resemble, rolls_of
 from pianola_sampler.scales import Key, snap
 
 if TYPE_CHECKING:
-    from pianola.models.base import Generator
+    from pianola.models.base import Ends, Generator
     from pianola.models.conditions import Condition
 
 # In measures: digests are too many to be names there.
@@ -103,12 +104,30 @@ def is_whole(recipe: Recipe) -> bool:
     return is_way(recipe) or is_piece(recipe)
 
 
+def is_joined(recipe: Recipe, indices: Sequence[int]) -> bool:
+    """Whether these windows of it are one music, put one after another."""
+    return (is_piece(recipe) or is_one_music(recipe)) and (recipe.n == len(indices) or is_piece(recipe))
+
+
 def position(context: Context, recipe: Recipe, checkpoint: Checkpoint, index: int, deadline: Deadline) -> list[float]:
     """Where window `index` of a sample lies. Raises what `draw` does."""
-    if is_piece(recipe):
+    if is_piece(recipe) or is_like(recipe):
         return [float(number) for number in draw(context, recipe, checkpoint, range(recipe.n), deadline).z[index]]
-    generator = _generator(context, checkpoint, deadline)
-    z = _positions(generator, recipe, [index], _labels(generator, recipe, 1))
+    generator = generator_of(context, checkpoint, deadline)
+    z = _positions(generator, recipe, [index], _labels(generator, recipe, 1)) + _moved(generator, recipe)
+    return [float(number) for number in z[0]]
+
+
+def position_of(
+    context: Context, recipe: Recipe, checkpoint: Checkpoint, source: dict[str, Any], deadline: Deadline
+) -> list[float]:
+    """Where the first window of a source lies, for what the recipe plays. Raises NoEncoder, and what `draw` does."""
+    generator = generator_of(context, checkpoint, deadline)
+    if generator.encoder is None:
+        raise NoEncoder(generator)
+    rolls = rolls_of(source, generator.lowest_pitch)[:1]
+    task = Task(generator, _named(recipe, checkpoint), np.zeros((0, generator.latent_size), np.float32), 0.5)
+    z = encoded(context.decoder, task, rolls, _labels(generator, recipe, 1), deadline)
     return [float(number) for number in z[0]]
 
 
@@ -116,30 +135,36 @@ def draw(
     context: Context,
     recipe: Recipe,
     checkpoint: Checkpoint,
-    indices: Sequence[int],
+    indices: range,
     deadline: Deadline,
     accepted: Callable[[], None] = lambda: None,
 ) -> Drawn:
     """The windows `indices` of a sample; `accepted` is called as soon as it is known that they can be drawn.
 
-    Raises BadPosition, NoSuchLabel, NoTemperature, CannotGoOn, DeadlinePassed, ObjectMissing, ObjectCorrupt,
-    StoreUnavailable, NotAGenerator.
+    Raises BadPosition, NoSuchLabel, NoSuchAttribute, NoTemperature, CannotGoOn, NoEncoder, DeadlinePassed,
+    ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
     """
-    generator = _generator(context, checkpoint, deadline)
+    generator = generator_of(context, checkpoint, deadline)
     joined = is_piece(recipe)
     if joined and not generator.goes_on:
         raise CannotGoOn(generator)
+    if is_like(recipe) and generator.encoder is None:
+        raise NoEncoder(generator)
     placed = range(1) if joined else indices
     labels = _labels(generator, recipe, len(placed))
-    z = _positions(generator, recipe, placed, labels)
+    moved = _moved(generator, recipe)
+    z = np.tile(moved, (len(placed), 1)) if is_like(recipe) else _positions(generator, recipe, placed, labels) + moved
     asked = recipe.options["threshold"]
     threshold = generator.threshold if asked is None else float(asked)
     temperature = _temperature(generator, recipe)
-    model = _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
-    task = Task(generator, model, z, threshold, labels, temperature, is_way(recipe))
+    ends = _ends(generator, recipe)
+    task = Task(generator, _named(recipe, checkpoint), z, threshold, labels, temperature, ends)
     accepted()
     if joined:
         z, windows = compose(context.decoder, task, recipe, generator.lowest_pitch, deadline)
+    elif is_like(recipe):
+        z, windows = resemble(context.decoder, task, recipe, indices, deadline)
+        joined = is_joined(recipe, indices)
     else:
         windows = context.decoder.decode(task, deadline)
     if key := recipe.options.get("key"):
@@ -148,9 +173,32 @@ def draw(
     return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows, joined)
 
 
-def _generator(context: Context, checkpoint: Checkpoint, deadline: Deadline) -> Generator:
+def generator_of(context: Context, checkpoint: Checkpoint, deadline: Deadline) -> Generator:
+    """What plays a checkpoint.
+
+    Raises DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+    """
     source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
     return context.generators.get(source, deadline)
+
+
+def _named(recipe: Recipe, checkpoint: Checkpoint) -> str:
+    """What measures call the model."""
+    return _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
+
+
+def _moved(generator: Generator, recipe: Recipe) -> Positions:
+    """How far the attributes asked for move every position. Raises NoSuchAttribute."""
+    return generator.moved(recipe.options.get("attributes") or {})
+
+
+def _ends(generator: Generator, recipe: Recipe) -> Ends | None:
+    """The windows that a way is to begin and end with; None of what is no way."""
+    if not is_way(recipe):
+        return None
+    sources = recipe.options.get("ends") or (None, None)
+    first, last = (None if each is None else rolls_of(each, generator.lowest_pitch)[0] for each in sources)
+    return first, last
 
 
 def _labels(generator: Generator, recipe: Recipe, n: int) -> Labels | None:

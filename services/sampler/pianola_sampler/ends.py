@@ -11,12 +11,12 @@ from pianola_sampler.schemas import End
 
 
 class NoSuchWindow(ValueError):
-    """A window that the sample does not have."""
+    """A window that the sample, or a file, does not have."""
 
-    def __init__(self, window: int, n: int) -> None:
+    def __init__(self, window: int, n: int, field: str = "window", what: str = "the sample") -> None:
         has = "one window, 0" if n == 1 else f"windows 0 to {n - 1}"
-        super().__init__(f"there is no window {window}: the sample has {has}")
-        self.errors = [{"field": "window", "message": str(self)}]
+        super().__init__(f"there is no window {window}: {what} has {has}")
+        self.errors = [{"field": field, "message": str(self)}]
 
 
 def origin(session: Session, field: str, asked: End, plain: Recipe) -> Recipe:

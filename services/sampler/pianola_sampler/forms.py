@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from pianola.codec.roll import Note as RollNote
 from pianola.codec.roll import decode_notes
@@ -16,13 +16,15 @@ from pianola_sampler.admission import Deadline
 from pianola_sampler.drawing import Drawn
 from pianola_sampler.negotiation import Form
 from pianola_sampler.notation import write_musicxml
-from pianola_sampler.schemas import Note, Options, Sample, Window
+from pianola_sampler.schemas import Note, Options, Sample, Source, Window
 from pianola_sampler.sound import render_wav
 from pianola_sampler.svg import roll_svg
 
 _GRID_COLUMNS: Final = 4
 # A zip keeps a time for every file: always the first it can hold, so that it does not depend on the clock.
 _ZIP_TIME: Final = (1980, 1, 1, 0, 0, 0)
+# Options that not every kind of sample has.
+_LATER: Final = ("way", "drift", "strength", "attributes", "label", "key")
 _READABLE: Final = 0o644 << 16
 
 
@@ -44,10 +46,16 @@ def described(row: Row, drawn: Drawn) -> Sample:
         family=drawn.family,
         seed=row.seed,
         n=row.n,
-        options=Options(**{"way": None, "drift": None, "label": None, "key": None} | row.options | _chosen(drawn)),
+        options=Options(**dict.fromkeys(_LATER) | row.options | _chosen(drawn)),
+        source=_source(row.options.get("source")),
+        ends=None if row.options.get("ends") is None else [_source(end) for end in row.options["ends"]],
         windows=windows,
         created_at=row.created_at,
     )
+
+
+def _source(kept: dict[str, Any] | None) -> Source | None:
+    return None if kept is None else Source(**kept | {"windows": len(kept["notes"])})
 
 
 def _chosen(drawn: Drawn) -> dict[str, float | None]:
@@ -113,7 +121,9 @@ def _midi_options(row: Row, drawn: Drawn, place: int) -> MidiOptions:
 
 
 def _origin(row: Row) -> str:
-    return "positions" if row.seed is None else f"seed {row.seed}"
+    if row.seed is not None:
+        return f"seed {row.seed}"
+    return "reconstruction" if row.options.get("source") else "positions"
 
 
 def _midi(row: Row, drawn: Drawn, place: int = 0) -> bytes:

@@ -39,6 +39,8 @@ def complete(document: Document) -> None:
             if path.endswith("/map"):
                 _take_forms(operation["responses"]["200"], MAP_FORMS)
                 continue
+            if path.endswith("/vectors"):
+                continue
             drawn = operation["responses"]["201" if method == "post" else "200"]
             drawn["headers"] = _HEADERS
             _take_forms(drawn, Form)

@@ -1,6 +1,7 @@
 """Pieces: music longer than a window, kept and answered as samples are."""
 
 import secrets
+from dataclasses import replace
 
 from apiflask import APIBlueprint
 from flask import Response, request
@@ -10,6 +11,7 @@ from pianola.codec.roll import decode_notes
 from pianola.records import models
 from pianola.records.samples import Recipe
 from pianola_http.authentication import protect
+from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import listed
 from pianola_sampler.context import here
@@ -17,6 +19,7 @@ from pianola_sampler.ends import origin
 from pianola_sampler.negotiation import choose
 from pianola_sampler.samples import Plan, made, windows_of
 from pianola_sampler.schemas import LARGEST_SEED, NewPiece, NewSampleQuery, Sample
+from pianola_sampler.sources import opener
 
 blueprint = APIBlueprint("pieces", __name__, tag="Pieces")
 protect(blueprint)
@@ -47,7 +50,16 @@ def _planned(session: Session, name: str, wanted: NewPiece, deadline: Deadline) 
     begin = wanted.begin
     if begin is None:
         return lambda: recipe, checkpoint
-    played = {key: value for key, value in options.items() if key != "drift"}
+    if begin.midi is not None:
+        opened = opener(session, "from", begin, checkpoint, 1, deadline)
+
+        def after_file() -> Recipe:
+            source = opened().json()
+            z = [drawing.position_of(here(), recipe, checkpoint, source, deadline)]
+            return replace(recipe, z=z, options=options | {"opening": source["notes"][0]})
+
+        return after_file, checkpoint
+    played = {key: value for key, value in options.items() if key not in ("drift", "attributes")}
     before = origin(session, "from", begin, Recipe(model, recipe.checkpoint, None, None, 1, played))
 
     def going_on() -> Recipe:

@@ -17,13 +17,12 @@ from pianola_http.authentication import protect
 from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
-from pianola_sampler.composing import is_piece
 from pianola_sampler.context import here
 from pianola_sampler.drawing import Drawn
-from pianola_sampler.ends import NoSuchWindow, origin
+from pianola_sampler.ends import NoSuchWindow
 from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
-from pianola_sampler.schemas import LARGEST_SEED, NewInterpolation, NewSample, NewSampleQuery, Sample, SampleQuery
+from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
 
 _ENDINGS: Final = {form: "mid" if form == Form.MIDI else form.value for form in Form}
 _SHOWN: Final = frozenset({Form.PNG, Form.SVG})
@@ -48,21 +47,6 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
         return made(lambda session: _planned(session, name, json_data), form, deadline)
 
 
-@blueprint.post("/models/<name>/interpolations")
-@blueprint.input(NewInterpolation)
-@blueprint.input(NewSampleQuery, location="query")
-@blueprint.output(Sample, status_code=201)
-def interpolate(name: str, json_data: NewInterpolation, query_data: NewSampleQuery) -> Response:
-    """Draw a way from one window to another
-
-    Each end is a window of a seed, a window of a sample of the same checkpoint, or a position z. The answer is a
-    sample: its first and last windows are what the ends play with the options of this request.
-    """
-    form = choose(request.accept_mimetypes, query_data.format, json_data.steps)
-    with here().admission.admitted() as deadline:
-        return made(lambda session: _planned_way(session, name, json_data, deadline), form, deadline)
-
-
 @blueprint.get("/samples/<sample>")
 @blueprint.input(SampleQuery, location="query")
 @blueprint.output(Sample)
@@ -78,7 +62,7 @@ def show(sample: str, query_data: SampleQuery) -> Response:
     if window is not None and window >= row.n:
         raise NoSuchWindow(window, row.n)
     indices = range(row.n) if window is None else range(window, window + 1)
-    musics = 1 if is_piece(samples.recipe_of(row)) else len(indices)
+    musics = 1 if drawing.is_joined(samples.recipe_of(row), indices) else len(indices)
     form = choose(request.accept_mimetypes, query_data.format, musics)
     with here().admission.admitted() as deadline:
         return _answer(row, windows_of(samples.recipe_of(row), checkpoint, indices, deadline), form, deadline)
@@ -157,24 +141,6 @@ def _planned(session: Session, name: str, wanted: NewSample) -> Plan:
     def recipe() -> Recipe:
         z = wanted.z if wanted.at is None else here().maps.get(checkpoint).at(wanted.at)
         return Recipe(model, checkpoint.generator_digest, seed, z, wanted.windows, options)
-
-    return recipe, checkpoint
-
-
-def _planned_way(session: Session, name: str, wanted: NewInterpolation, deadline: Deadline) -> Plan:
-    """As `_planned`, of a way. Raises NotFound, NoSuchWindow, OtherCheckpoint."""
-    model, checkpoint = models.checkpoint_to_serve(session, name)
-    digest = checkpoint.generator_digest
-    options = wanted.model_dump(exclude={"begin", "to", "steps"})
-    played = {key: value for key, value in options.items() if key != "way"}
-    ends = [
-        (origin(session, field, end, Recipe(model, digest, None, None, 1, played)), end.window)
-        for field, end in (("from", wanted.begin), ("to", wanted.to))
-    ]
-
-    def recipe() -> Recipe:
-        z = [drawing.position(here(), at, checkpoint, window, deadline) for at, window in ends]
-        return Recipe(model, digest, None, z, wanted.steps, options)
 
     return recipe, checkpoint
 

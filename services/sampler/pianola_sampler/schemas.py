@@ -1,5 +1,6 @@
 """What the sampler takes and answers."""
 
+from base64 import b64decode
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -13,6 +14,7 @@ from pianola_sampler.scales import PATTERN, Key
 LARGEST_SEED: Final = 2**53 - 1
 """The largest whole number that every JSON reader keeps."""
 MOST_WINDOWS: Final = 64
+MOST_MIDI_BYTES: Final = 2**19
 WINDOW_BEATS: Final = SIDE // STEPS_PER_QUARTER
 
 
@@ -45,6 +47,12 @@ class Playing(BaseModel):
         None,
         description="snap every note to this key's scale, such as C major or F# minor",
         json_schema_extra={"pattern": f"^{PATTERN}$"},
+    )
+    attributes: dict[str, Annotated[float, Field(ge=-10, le=10)]] | None = Field(
+        None,
+        max_length=16,
+        description="moves positions along the model's attribute directions, in the steps that its vectors tell",
+        examples=[{"density": 1.0, "pitch": -0.5}],
     )
     tempo: float = Field(120, ge=20, le=300, description="quarter notes a minute in MIDI, WAV and MusicXML")
     numerator: int = Field(4, ge=1, le=32, description="of the time signature in MIDI and MusicXML")
@@ -93,20 +101,99 @@ class NewSample(Playing):
         return len(self.z or self.at or ()) or self.n
 
 
-class End(BaseModel):
-    """Where a way begins or ends: at a window of a seed, at a window of a sample, or at a position z."""
+class Uploaded(BaseModel):
+    """A window of a MIDI file, which is sent along."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    midi: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4 * MOST_MIDI_BYTES // 3 + 4,
+        description=f"a MIDI file of at most {MOST_MIDI_BYTES} bytes, in base64",
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "audio/midi"},
+    )
+    name: str | None = Field(None, max_length=200, description="the file's name, kept to tell where music came from")
+
+    @field_validator("midi")
+    @classmethod
+    def _base64(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                b64decode(value, validate=True)
+            except ValueError as bad:
+                raise ValueError(f"it is not base64 ({bad})") from bad
+        return value
+
+    @property
+    def data(self) -> bytes:
+        """The file; none at all where none was sent."""
+        return b64decode(self.midi or "")
+
+
+class Like(Uploaded):
+    """Windows to play something like: of a MIDI file, or of a sample of any model."""
+
+    sample: str | None = Field(None, max_length=100, description="id of a sample, instead of a file")
+    window: int = Field(0, ge=0, le=4096, description="the first window, each of 8 quarter notes, counted from 0")
+    windows: int | None = Field(
+        None, ge=1, le=MOST_WINDOWS, description="how many from there on; if not given as many as there are, and may be"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.midi is None) == (self.sample is None):
+            raise ValueError("give one of midi and sample")
+        if self.name is not None and self.midi is None:
+            raise ValueError("a sample has its name already: leave name out")
+        return self
+
+
+class NewReconstruction(Playing):
+    """What to play again, and how it is played and written."""
+
+    source: Like = Field(description="the music")
+
+
+class NewVariation(NewReconstruction):
+    """What to vary and how much, and how it is played and written."""
+
+    strength: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="0 is the music itself, 1 new music near it; of a model without dice 0 is its reconstruction",
+    )
+    n: int = Field(1, ge=1, le=MOST_WINDOWS, description="variations; n times the windows is at most 64")
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="same seed, same variations; without one it is drawn and answered"
+    )
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if self.n * (self.source.windows or 1) > MOST_WINDOWS:
+            raise ValueError(
+                f"{self.n} variations of {self.source.windows} windows are more than {MOST_WINDOWS} windows"
+            )
+        return self
+
+
+class End(Uploaded):
+    """Where a way begins or ends: at a window of a seed, of a MIDI file, of a sample, or at a position z."""
+
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="the window that this seed draws")
     sample: str | None = Field(None, max_length=100, description="id of a sample of the same checkpoint")
-    window: int = Field(0, ge=0, lt=MOST_WINDOWS, description="which window of the seed or of the sample")
+    window: int = Field(0, ge=0, le=4096, description="which window of the seed (below 64), sample or file")
     z: Position | None = Field(None, description="a position of the model")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(given is not None for given in (self.seed, self.sample, self.z)) != 1:
-            raise ValueError("give one of seed, sample and z")
+        if sum(given is not None for given in (self.seed, self.sample, self.z, self.midi)) != 1:
+            raise ValueError("give one of seed, sample, z and midi")
+        if self.name is not None and self.midi is None:
+            raise ValueError("name is of a MIDI file: leave it out")
+        if self.midi is None and self.window >= MOST_WINDOWS:
+            raise ValueError(f"window must be below {MOST_WINDOWS}")
         if self.z is not None and "window" in self.model_fields_set:
             raise ValueError("a position z is one window: leave window out")
         return self
@@ -173,6 +260,8 @@ class Options(BaseModel):
     temperature: float | None = Field(description="null of a model that has only a threshold")
     way: Literal["linear", "slerp"] | None = Field(description="of an interpolation: how it went from end to end")
     drift: float | None = Field(description="of a piece: how far it may move from how it begins")
+    strength: float | None = Field(description="of a variation: how far it is from its source")
+    attributes: dict[str, float] | None = Field(description="how far its positions were moved along directions")
     label: str | None
     key: str | None
     tempo: float
@@ -205,6 +294,17 @@ class Window(BaseModel):
     empty: bool
 
 
+class Source(BaseModel):
+    """Where music came from: a file, with its sha256, or a sample; how many of its windows, the first of them."""
+
+    name: str | None
+    sha256: str | None
+    sample: str | None
+    window: int
+    windows: int
+    of: int = Field(description="windows that the file or sample has")
+
+
 class Sample(BaseModel):
     """Generated windows with everything needed to make them again."""
 
@@ -215,9 +315,33 @@ class Sample(BaseModel):
     seed: int | None = Field(description="null where positions were given")
     n: int
     options: Options
+    source: Source | None = Field(description="of a reconstruction or variation: what it is like")
+    ends: list[Source | None] | None = Field(description="of an interpolation: files that it begins and ends with")
     windows: list[Window]
     steps_per_quarter: int = STEPS_PER_QUARTER
     created_at: datetime
+
+
+class Vector(BaseModel):
+    """An attribute's direction: what a step of 1 along it changes."""
+
+    name: str
+    more: str = Field(description="what music gets along it")
+    unit: str = Field(description="what step and mean are counted in")
+    step: float = Field(description="how much more of it a step of 1 is: a standard deviation of the data's windows")
+    mean: float = Field(description="how much of it the data's windows have")
+    r2: float = Field(description="share of its variance that positions explain, on windows held out from the fit")
+    vector: list[float] = Field(description="added to a position z, a step of 1")
+
+
+class Vectors(BaseModel):
+    """The attribute directions that were found when the checkpoint was saved, from the windows it learnt from."""
+
+    model: str = Field(description="the name, or the digest, that was asked for")
+    checkpoint: str = Field(description="sha256 of the generating half that they belong to")
+    family: str
+    latent_size: int
+    vectors: list[Vector]
 
 
 class MapQuery(NewSampleQuery):

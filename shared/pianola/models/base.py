@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -17,7 +18,9 @@ from pianola.models.family import Preset, RunOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pianola.models.attributes import Directions
     from pianola.models.conditions import Batch, Condition, Labels
+    from pianola.models.encoders import Encoder
     from pianola.models.fleet import Fleet
     from pianola.models.networks import Trainee
 
@@ -45,6 +48,18 @@ class NotAGenerator(ValueError):
         super().__init__(f"this is not a saved generator: {reason}")
 
 
+class NoEncoder(ValueError):
+    """A generator that does not know where windows lie."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__(
+            f"this {generator.preset} {generator.family} has no encoder, which would say where music lies in its "
+            "latent space: a gan never has one, and a vae that was saved before generators kept theirs gets one when a "
+            "run goes on from it (from_checkpoint). It can play samples by seed or position z, and interpolations "
+            "between them"
+        )
+
+
 class CannotGoOn(ValueError):
     """A generator that writes whole windows, and not from a beginning."""
 
@@ -55,10 +70,30 @@ class CannotGoOn(ValueError):
         )
 
 
+Ends = tuple[Windows | None, Windows | None]
+"""Windows [96, 96] that a way is to begin and to end with; None: what its first and last positions play."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """What variations are to be like: windows [n, 96, 96], how far away they may be, 0..1, and where each one's chance
+    comes from.
+    """
+
+    windows: Windows
+    strength: float
+    noises: Sequence[np.random.Generator]
+
+
 class Generator(ABC):
-    """The half of a model that plays: from a position z to a window, the same window every time."""
+    """The half of a model that plays: from a position z to a window, the same window every time.
+
+    encoder: what says where windows lie; None for a family without one. directions: of its attributes.
+    """
 
     latent_size: int
+    encoder: Encoder | None = None
+    directions: Directions = ()
     conditions: int = 0
     """Values of the label field that the model was told; 0 for a model without conditions."""
     goes_on = False
@@ -117,13 +152,69 @@ class Generator(ABC):
         """
         return self._played(self._windows, z, threshold, labels)
 
-    def way(self, z: Floats, threshold: float | None = None, labels: Labels | None = None) -> Windows:
+    def way(
+        self, z: Floats, threshold: float | None = None, labels: Labels | None = None, ends: Ends = (None, None)
+    ) -> Windows:
         """Windows along a way of positions z [n, latent_size]: the first and the last are what `windows` plays there.
 
         Where chance has a part in a window, that too goes over from the first's to the last's by and by, so that
-        neighbours on the way are alike.
+        neighbours on the way are alike; and so it is with `ends`, which such a generator plays exactly (but for notes
+        that no dice write, see note_dice.writable). One that leaves nothing to chance does not look at them.
         """
-        return self._played(self._way, z, threshold, labels)
+        return self._played(lambda z, limit, chosen: self._way(z, limit, chosen, ends), z, threshold, labels)
+
+    def encode(self, windows: Windows, labels: Labels | None = None) -> Floats:
+        """Positions [n, latent_size] of windows [n, 96, 96], the means of `posterior`. Raises NoEncoder."""
+        return self.posterior(windows, labels)[0]
+
+    def posterior(self, windows: Windows, labels: Labels | None = None) -> tuple[Floats, Floats]:
+        """Means and deviations [n, latent_size] of where windows [n, 96, 96] lie. Raises NoEncoder.
+
+        labels: as of `windows`. A row depends on its own window alone.
+        """
+        if self.encoder is None:
+            raise NoEncoder(self)
+        chosen = self._chosen(len(windows), labels)
+        import torch
+
+        from pianola.models.networks import on_cpu
+
+        means = np.zeros((len(windows), self.latent_size), np.float32)
+        deviations = means.copy()
+        with torch.inference_mode(), on_cpu():
+            # One by one: in a batch, the last bits would depend on the size of the batch.
+            for row, window in enumerate(windows):
+                seen = torch.from_numpy(window.astype(np.float32))[None, None]
+                mean, log_variance = self.encoder.posterior(seen, None if chosen is None else chosen[[row]])
+                means[row], deviations[row] = mean[0].numpy(), (0.5 * log_variance[0]).exp().numpy()
+        return means, deviations
+
+    def moved(self, amounts: Mapping[str, float]) -> Floats:
+        """How far [latent_size] a position is moved for so many deviations of attributes. Raises NoSuchAttribute."""
+        from pianola.models.attributes import moved
+
+        return moved(self.directions, amounts, self.latent_size)
+
+    def vary(
+        self,
+        windows: Windows,
+        strength: float,
+        noises: Sequence[np.random.Generator],
+        threshold: float | None = None,
+        labels: Labels | None = None,
+        moved: Floats | None = None,
+    ) -> tuple[Floats, Windows]:
+        """Positions [n, latent_size] and windows like `windows` [n, 96, 96], each by its noise. Raises NoEncoder.
+
+        strength: 0 plays these very windows, 1 new ones near them: the position goes from the posterior's mean to a
+        draw from it, and such a share of the window is written anew there by fresh chance. A generator that paints
+        windows whole plays the mean at 0, its reconstruction. moved: added to the positions.
+        """
+        mean, deviation = self.posterior(windows, labels)
+        normal = np.array([noise.standard_normal(self.latent_size) for noise in noises]).reshape(mean.shape)
+        z = (mean + strength * deviation * normal + (0 if moved is None else moved)).astype(np.float32)
+        near = Near(windows, strength, noises)
+        return z, self._played(lambda z, limit, chosen: self._varied(near, z, limit, chosen), z, threshold, labels)
 
     def go_on(
         self,
@@ -181,7 +272,10 @@ class Generator(ABC):
     @abstractmethod
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows: ...
 
-    def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+    def _way(self, z: Floats, threshold: float, labels: Tensor | None, ends: Ends) -> Windows:
+        return self._windows(z, threshold, labels)
+
+    def _varied(self, near: Near, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         return self._windows(z, threshold, labels)
 
 

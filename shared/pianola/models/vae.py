@@ -15,18 +15,21 @@ from torch.nn import functional
 
 from pianola.codec.window import Integers
 from pianola.models.aggregate import Places
+from pianola.models.attributes import TENSOR, Directions, directions_of, facts_of, find_directions
 from pianola.models.augmentation import transpose
-from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, Windows, noise_of
+from pianola.models.base import PIXELS, SIDE, Ends, Facts, Floats, Generator, Learner, Near, Windows, noise_of
 from pianola.models.beginnings import CANDIDATES, Beginnings
 from pianola.models.calibration import match_density, match_temperature, variety
 from pianola.models.compiled_writer import Sizes, Writer, writer_of
 from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
+from pianola.models.encoders import LABEL, PARTS, Encoder, NoteEncoder, ThesisEncoder, load_encoder, outline
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Preset
 from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
 from pianola.models.note_decoder import NoteDecoder, Notes
-from pianola.models.note_dice import Dice, dice_between, dice_of
+from pianola.models.note_dice import MOST_STRUCK, Dice, dice_between, dice_of
 from pianola.models.note_tilt import match_rows
+from pianola.models.variations import parts_of, put_between
 
 # Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128
@@ -35,7 +38,6 @@ LONG_AUDITION = 512
 SKETCH_WEIGHT = 0.5
 # Windows that are written together.
 MOST_AT_ONCE = 64
-LARGEST_LOG = 10.0
 
 
 def _evenly(n: int, most: int) -> Integers:
@@ -63,21 +65,15 @@ class Losses:
         return reconstruction + kl_weight * self.kl.clamp(min=free_bits)
 
 
-class VaeNetwork(nn.Module):
+class VaeNetwork(Encoder):
     """An encoder to a Gaussian over positions, and a likelihood of windows at a position."""
-
-    latent: int
-
-    @abstractmethod
-    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96].
-
-        labels: int64 [n] for a network with conditions, here and below.
-        """
 
     @abstractmethod
     def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """-log p(window | z, label) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent]."""
+        """-log p(window | z, label) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent].
+
+        labels: int64 [n] for a network with conditions, here and below.
+        """
 
     @abstractmethod
     def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
@@ -102,33 +98,12 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
 
 
-class ThesisNetwork(VaeNetwork):
+class ThesisNetwork(ThesisEncoder, VaeNetwork):
     """Four convolutions, dense 32, a 2-D latent, and back: the thesis, section 3.2.1."""
 
     def __init__(self, latent: int, hidden: int) -> None:
-        super().__init__()
-        self.latent = latent
-        self.encoder = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(32, 64, 3, stride=2, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(64, 64, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(64, 64, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Flatten(),
-            nn.Linear(64 * 48 * 48, hidden),
-            nn.ReLU(inplace=True),
-        )
-        self.mean = nn.Linear(hidden, latent)
-        self.log_variance = nn.Linear(hidden, latent)
+        super().__init__(latent, hidden)
         self.decoder = ThesisDecoder(latent)
-
-    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See VaeNetwork."""
-        hidden = self.encoder(windows)
-        return self.mean(hidden), self.log_variance(hidden)
 
     def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See VaeNetwork."""
@@ -162,7 +137,7 @@ class ThesisDecoder(nn.Module):
         return logits
 
 
-class NoteNetwork(VaeNetwork):
+class NoteNetwork(NoteEncoder, VaeNetwork):
     """Convolutions down to octaves x beats, and a decoder that writes notes."""
 
     def __init__(
@@ -177,36 +152,9 @@ class NoteNetwork(VaeNetwork):
         dropout: float,
         conditions: int = 0,
     ) -> None:
-        super().__init__()
-        self.latent = latent
-        self.label = label_embedding(conditions)
+        super().__init__(latent, channels, hidden, dropout, conditions)
         told = LABEL_SIZE if conditions else 0
-        self.encoder = nn.Sequential(
-            nn.Conv2d(2, channels[0], (12, 6), stride=4, padding=(4, 1)),  # 24 thirds of octaves x 24 thirds of beats
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels[0], channels[1], (5, 5), stride=3, padding=1),  # 8 octaves x 8 beats
-            nn.ReLU(inplace=True),
-            nn.Flatten(),
-            nn.Dropout(dropout),
-        )
-        self.dense = nn.Sequential(
-            nn.LayerNorm(told + channels[1] * 64 + 2 * SIDE),
-            nn.Linear(told + channels[1] * 64 + 2 * SIDE, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        )
-        self.mean = nn.Linear(hidden, latent)
-        self.log_variance = nn.Linear(hidden, latent)
         self.decoder = NoteDecoder(told + latent, state, kernels, harmonies, registers, dropout)
-
-    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See VaeNetwork."""
-        return self._posterior(windows, Notes.of(windows[:, 0]), labels)
-
-    def _posterior(self, windows: Tensor, notes: Notes, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        seen = self.encoder(torch.stack([notes.struck, notes.held], 1))
-        hidden = self.dense(beside(torch.cat([seen, outline(windows[:, 0], notes)], 1), self.label, labels))
-        return self.mean(hidden), self.log_variance(hidden).clamp(-LARGEST_LOG, LARGEST_LOG)
 
     def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """See VaeNetwork."""
@@ -220,18 +168,13 @@ class NoteNetwork(VaeNetwork):
         loss of Zhao et al., 2017).
         """
         notes = Notes.of(windows[:, 0])
-        mean, log_variance = self._posterior(windows, notes, labels)
+        mean, log_variance = self.posterior_of_notes(windows, notes, labels)
         z = beside(mean + noise * (0.5 * log_variance).exp(), self.label, labels)
         nats = self.decoder.nats(notes, z, semitones)
         sketch = functional.binary_cross_entropy_with_logits(
             self.decoder.sketch(z), outline(windows[:, 0], notes), reduction="sum"
         )
         return Losses(nats.mean(), divergence(mean, log_variance), sketch / len(windows))
-
-
-def outline(windows: Tensor, notes: Notes) -> Tensor:
-    """Which rows ever sound, and at which steps a note begins: [n, 192] of 0 and 1."""
-    return torch.cat([windows.amax(2), notes.struck.amax(1)], 1)
 
 
 class NoteGenerator(Generator):
@@ -257,9 +200,23 @@ class NoteGenerator(Generator):
     def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         return self._write(z, threshold, labels, dice_of(z))
 
-    def _way(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
-        first, last = dice_of(z[[0, -1]])
-        return self._write(z, threshold, labels, dice_between(first, last, np.linspace(0, 1, len(z))))
+    def _way(self, z: Floats, threshold: float, labels: Tensor | None, ends: Ends) -> Windows:
+        dice = dice_of(z[[0, -1]])
+        for end, (row, window) in enumerate(zip((0, -1), ends, strict=True)):
+            if window is not None:
+                label = None if labels is None else labels[[row]]
+                dice[[end]] = self._dice(window[None], z[[row]], threshold, label, dice[[end]])
+        return self._write(z, threshold, labels, dice_between(dice[:1], dice[1:], np.linspace(0, 1, len(z))))
+
+    def _varied(self, near: Near, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
+        found = near.windows.copy()
+        for row, noise in enumerate(near.noises):
+            dice = noise.random((1, SIDE, MOST_STRUCK, 2))
+            label = None if labels is None else labels[[row]]
+            for first, last in parts_of(near.strength, noise):
+                written = self._write(z[[row]], threshold, label, dice, found[[row], :, :first])[0]
+                found[row] = put_between(written, found[row], last)
+        return found
 
     def go_on(
         self,
@@ -290,24 +247,45 @@ class NoteGenerator(Generator):
     def _write(
         self, z: Floats, threshold: float, labels: Tensor | None, dice: Dice, opening: Windows | None = None
     ) -> Windows:
-        told = beside(torch.from_numpy(z), self._label, labels).numpy()
-        warmth = float(self.facts["temperature"])
-        return self._writer.write(told, threshold, warmth, dice, opening)
+        return self._writer.write(self._told(z, labels), threshold, self._warmth, dice, opening)
+
+    def _dice(self, windows: Windows, z: Floats, threshold: float, labels: Tensor | None, dice: Dice) -> Dice:
+        """See NoteWriter.dice_that_write."""
+        return self._writer.dice_that_write(windows, self._told(z, labels), threshold, self._warmth, dice)
+
+    def _told(self, z: Floats, labels: Tensor | None) -> Floats:
+        told: Floats = beside(torch.from_numpy(z), self._label, labels).numpy()
+        return told
+
+    @property
+    def _warmth(self) -> float:
+        return float(self.facts["temperature"])
 
 
 @on_cpu()
 def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lowest_pitch: int) -> Generator:
     """The generating half from what a VaeLearner's generator_tensors and generator_facts gave."""
-    sizes = facts["network"]
     identity = {"family": "vae", "preset": preset, "lowest_pitch": lowest_pitch, "facts": facts}
-    if preset == "thesis":
-        thesis = ThesisDecoder(sizes["latent"])
-        load_plain(thesis, tensors, "decoder.")
-        return PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
-    label = label_embedding(count_conditions(tensors, "label."))
+    generator = (_build_thesis if preset == "thesis" else _build_notes)(tensors, facts["network"], identity)
+    vectors = tensors.get(TENSOR)
+    generator.directions = directions_of(facts.get("attributes", ()), None if vectors is None else vectors.numpy())
+    return generator
+
+
+def _build_thesis(tensors: Mapping[str, Tensor], sizes: Mapping[str, Any], identity: Mapping[str, Any]) -> Generator:
+    thesis = ThesisDecoder(sizes["latent"])
+    load_plain(thesis, tensors, "decoder.")
+    generator = PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
+    generator.encoder = load_encoder(ThesisEncoder, sizes, tensors)
+    return generator
+
+
+def _build_notes(tensors: Mapping[str, Tensor], sizes: Mapping[str, Any], identity: Mapping[str, Any]) -> Generator:
+    conditions = count_conditions(tensors, LABEL)
+    label = label_embedding(conditions)
     told = 0
     if label is not None:
-        load_plain(label, tensors, "label.")
+        load_plain(label, tensors, LABEL)
         told = label.embedding_dim
     of_notes = Sizes(**{key: sizes[key] for key in Sizes._fields} | {"latent": told + sizes["latent"]})
     weights = {
@@ -316,7 +294,10 @@ def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lo
     places = Places.of_tensors(tensors)
     assert places is not None  # a generator is saved after its learner was calibrated
     writer, beginnings = writer_of(of_notes, weights), Beginnings(of_notes, weights)
-    return NoteGenerator(writer, beginnings, label, places, **identity)
+    generator = NoteGenerator(writer, beginnings, label, places, **identity)
+    of_encoder = {key: sizes[key] for key in ("latent", "channels", "hidden", "dropout")}
+    generator.encoder = load_encoder(NoteEncoder, of_encoder | {"conditions": conditions}, tensors)
+    return generator
 
 
 class VaeLearner(Learner[VaeOptions]):
@@ -333,6 +314,7 @@ class VaeLearner(Learner[VaeOptions]):
             network.decoder.expect(density)
         self._trainee = Trainee("vae", network, options)
         self._places: Places | None = None
+        self._directions: Directions = ()
         self.temperature = 1.0
         # How much likelier each row is made than it was learnt, in logits: see match_rows.
         self._tilt = torch.zeros(SIDE, device="cpu")
@@ -397,9 +379,13 @@ class VaeLearner(Learner[VaeOptions]):
             return self._trainee.average.eval().posterior(batch, labels)[0].cpu().numpy()
 
     def calibrate(self, batches: Iterable[Batch]) -> None:
-        """See Learner. The thesis's network needs nothing: its positions and its threshold, 0.5, are given."""
+        """See Learner. The thesis's network plays as it is: its positions and its threshold, 0.5, are given."""
         network = self._trainee.average.eval()
         if not isinstance(network, NoteNetwork):
+            windows = torch.cat([batch.to(torch.uint8) for batch, _ in batches])
+            windows = windows[_evenly(len(windows), LONG_AUDITION)]
+            means = [torch.from_numpy(self.encode(part.float())) for part in torch.split(windows, MOST_AT_ONCE)]
+            self._directions = find_directions(plain(windows[:, 0]).numpy(), torch.cat(means).numpy())
             return
         with torch.inference_mode():
             found = [(*network.posterior(batch, told), batch.to(torch.uint8), told) for batch, told in batches]
@@ -410,6 +396,7 @@ class VaeLearner(Learner[VaeOptions]):
             plain(torch.cat([(0.5 * log_variance).exp() for _, log_variance, _, _ in found])),
             None if labels is None else plain(labels),
         )
+        self._directions = find_directions(plain(windows[:, 0]).numpy(), places.mean.numpy())
         # Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
         rows = _evenly(len(windows), AUDITION)
         z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
@@ -440,27 +427,35 @@ class VaeLearner(Learner[VaeOptions]):
 
     def generator_facts(self) -> Facts:
         """See Learner."""
-        facts = super().generator_facts()
+        facts = super().generator_facts() | {"attributes": facts_of(self._directions)}
         return facts if self.preset.name == "thesis" else facts | {"temperature": self.temperature}
 
     def facts(self) -> Facts:
         """See Learner."""
-        return super().facts() | {"temperature": self.temperature, "tilt": self._tilt.tolist()}
+        return super().facts() | {
+            "temperature": self.temperature,
+            "tilt": self._tilt.tolist(),
+            "attributes": facts_of(self._directions),
+        }
 
     def generator_tensors(self) -> dict[str, Tensor]:
         """See Learner."""
         found = self._trainee.average.state_dict()
-        half = {key: plain(value) for key, value in found.items() if key.startswith(("decoder.", "label."))}
+        half = {key: plain(value) for key, value in found.items() if key.startswith(("decoder.", LABEL, *PARTS))}
         if self.preset.name != "thesis":
             half["decoder.rows.bias"] = half["decoder.rows.bias"] + functional.pad(self._tilt, (0, 1))
-        return half | self._tensors_of_places()
+        return half | self._tensors_of_data()
 
     def tensors(self) -> dict[str, Tensor]:
         """See Learner."""
-        return super().tensors() | self._tensors_of_places()
+        return super().tensors() | self._tensors_of_data()
 
-    def _tensors_of_places(self) -> dict[str, Tensor]:
-        return {} if self._places is None else self._places.tensors()
+    def _tensors_of_data(self) -> dict[str, Tensor]:
+        """What the data that it was calibrated with left."""
+        found = {} if self._places is None else self._places.tensors()
+        if self._directions:
+            found[TENSOR] = torch.from_numpy(np.stack([direction.vector for direction in self._directions]))
+        return found
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """See Learner."""
@@ -468,3 +463,6 @@ class VaeLearner(Learner[VaeOptions]):
         self.temperature = float(facts["temperature"])
         self._tilt = torch.tensor(facts["tilt"], device="cpu")
         self._places = Places.of_tensors(tensors)
+        vectors = tensors.get(TENSOR)
+        # Checkpoints of the first releases have none.
+        self._directions = directions_of(facts.get("attributes", ()), None if vectors is None else vectors.numpy())
