@@ -6,8 +6,8 @@ cd "$1"
 find . -type d \( -name tests -o -name SelfTest \) -not -path './music21/*' -prune -exec rm -rf {} +
 # music21's corpus of scores: the modules beside them stay.
 if [ -d music21/corpus ]; then find music21/corpus -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +; fi
-# To extend torch in C++ takes a compiler, which the image has not.
-rm -rf torch/include torch/share torch/bin
+# To extend torch in C++ takes a compiler, which the image has not. torch/bin stays: torch does not start without it.
+rm -rf torch/include torch/share
 find . -name '*.a' -delete
 # For type checkers and compilers.
 find . \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.c' -o -name '*.cpp' \) -delete
