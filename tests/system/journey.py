@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,24 @@ PLOTS = {
 }
 
 
-def travel(api_url: str, sampler_url: str, music: Path, odd: list[Path]) -> None:
-    """Dataset, runs of both families, evaluation and samples; `odd` are files that may be refused."""
-    with httpx.Client(base_url=api_url, timeout=60) as api, httpx.Client(base_url=sampler_url, timeout=60) as sampler:
+def travel(
+    api_url: str, sampler_url: str, music: Path, odd: list[Path], headers: Mapping[str, str] | None = None
+) -> None:
+    """Dataset, runs of both families, evaluation and samples; `odd` are files that may be refused.
+
+    `headers`: what says who asks, where keys are asked for.
+    """
+    with (
+        httpx.Client(base_url=api_url, timeout=60, headers=headers) as api,
+        httpx.Client(base_url=sampler_url, timeout=60, headers=headers) as sampler,
+    ):
         dataset = build_dataset(api, music, odd)
         names = {family: submit(api, dataset, family) for family in RUNS}
         for family, run_id in names.items():
             train(api, run_id, family)
         for family in names:
             sample(api, sampler, f"{family}-of-{dataset['name']}")
+        show_map(api, sampler, f"vae-of-{dataset['name']}")
         refuse(api, sampler)
 
 
@@ -146,6 +155,21 @@ def sample(api: httpx.Client, sampler: httpx.Client, model: str) -> None:
         assert sum(name.endswith(".mid") for name in archive.namelist()) == 4
         assert archive.read("001.mid") == one
     assert sampler.get(f"/v1/samples/{told['id']}").raise_for_status().json()["windows"] == told["windows"]
+
+
+def show_map(api: httpx.Client, sampler: httpx.Client, model: str) -> None:
+    """Every window of every file is on the map once, and the point of one can be played and gone on from."""
+    told = sampler.get(f"/v1/models/{model}/map").raise_for_status().json()
+    windows = [(window["file"], window["window"]) for window in told["windows"]]
+    report = pages(api, "/v1/datasets/journey/files")
+    assert windows == [(line["name"], number) for line in report for number in range(line["windows"])]
+    assert len(windows) == told["of"]
+    at = [told["windows"][0]["x"], told["windows"][0]["y"]]
+    begun = sampler.post(f"/v1/models/{model}/samples", json={"at": [at]}).raise_for_status().json()
+    body = {"beats": 16, "from": {"sample": begun["id"]}, "seed": 3}
+    piece = sampler.post(f"/v1/models/{model}/pieces", json=body).raise_for_status().json()
+    assert piece["windows"][0]["z"] == begun["windows"][0]["z"]
+    assert sampler.get(f"/v1/models/gan-of-{model.split('-of-')[1]}/map").status_code == 409
 
 
 def refuse(api: httpx.Client, sampler: httpx.Client) -> None:
