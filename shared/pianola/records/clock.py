@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, Float, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -12,19 +12,22 @@ class database_now(FunctionElement[Any]):  # noqa: N801  # reads as the SQL func
     """The database's time now, plus `seconds`: statement time in UTC, not the transaction's start."""
 
     type = DateTime(timezone=True)
-    inherit_cache = False
+    # The seconds are a parameter: statements are compiled once, which takes longer than to run them.
+    inherit_cache = True
 
     def __init__(self, seconds: float = 0) -> None:
-        super().__init__()
-        self.seconds = float(seconds)
+        super().__init__(*([literal(float(seconds), Float)] if seconds else []))
 
 
 @compiles(database_now, "sqlite")
-def _sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
+def _sqlite(element: database_now, compiler: SQLCompiler, **keywords: Any) -> str:
     # SQLAlchemy stores six decimals; strftime gives three.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+.3f} seconds') || '000')"
+    seconds = compiler.process(element.clauses, **keywords)
+    later = f", printf('%+.3f seconds', {seconds})" if seconds else ""
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now'{later}) || '000')"
 
 
 @compiles(database_now, "postgresql")
-def _postgresql(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
-    return f"(clock_timestamp() + interval '{element.seconds:.3f} seconds')"
+def _postgresql(element: database_now, compiler: SQLCompiler, **keywords: Any) -> str:
+    seconds = compiler.process(element.clauses, **keywords)
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))" if seconds else "clock_timestamp()"
