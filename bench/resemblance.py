@@ -2,9 +2,9 @@
 
     python bench/resemblance.py FOLDER [--seconds 150]
 
-The last fifth of the files, by name, is held out, and its windows are varied. What is changed is
-1 - intersection / union of pixels, and of where notes begin, of a window and its variation: the mean over 64 windows. Of attributes: how far the
-mean of 128 samples moves, in standard deviations of the data's windows, when their positions are moved.
+The last fifth of the files, by name, is held out, and its windows are varied. What is changed is 1 - intersection /
+union of pixels, and of where notes begin, of a window and its variation: the mean over 64 windows. Of attributes: how
+far the mean of 128 samples moves, in standard deviations of the data's windows, when their positions are moved.
 """
 
 import argparse
