@@ -118,7 +118,7 @@ def test_a_stale_attempt_is_killed_and_nothing_is_to_be_written(tmp_path: Path) 
 def test_an_attempt_outlives_a_database_that_is_away_no_longer_than_its_lease(tmp_path: Path) -> None:
     began = time.monotonic()
     with child(tmp_path, "ignore") as unknowing:
-        assert watch(unknowing, away) is None
+        assert watch(unknowing, away) == Ended(Exit.AWAY, killed=True)
         assert 1 <= time.monotonic() - began < 2
         assert not alive(unknowing.pid)
 

@@ -104,7 +104,8 @@ def _watch(
             if now - renewed >= settings.lease_seconds:
                 _log.warning("lease_expired", reason=str(error.orig))
                 child.kill()
-                return None
+                # No fault of the run's: that is said, fenced as ever, if the database is back before a reaper takes it.
+                return Ended(Exit.AWAY, killed=True)
             order = None
         if stopping.is_set() and order != "cancel":
             order = "release"
