@@ -1,9 +1,9 @@
 """The compiled half of the codec, where it is.
 
-`pianola.codec._native` is made from the C sources in shared/native/codec when Pianola is installed with a compiler at hand.
-It does what walk.py does, and pairing.py with drawing.py, and gives the same results; what is not in order it hands
-back to them, so that they say what is wrong. Without it, or with PIANOLA_PURE_READER=1 in the environment, they do
-everything.
+`pianola.codec._native` is made from the C sources in shared/native/codec when Pianola is installed with a compiler at
+hand. It does what walk.py does, and pairing.py with drawing.py, and gives the same results; what is not in order it
+hands back to them, so that they say what is wrong. Without it, or with PIANOLA_PURE_READER=1 in the environment, they
+do everything.
 """
 
 import os
