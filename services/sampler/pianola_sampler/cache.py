@@ -6,12 +6,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from pianola_sampler.drawing import Drawn
+
+# Bytes that the objects around the arrays of one sample take: id, place and the rest of what was drawn.
+_AROUND: Final = 1_000
 
 
 class Cache:
@@ -48,4 +51,4 @@ class Cache:
 
 
 def _size(packed: Drawn) -> int:
-    return packed.windows.nbytes + packed.z.nbytes
+    return packed.windows.nbytes + packed.z.nbytes + _AROUND
