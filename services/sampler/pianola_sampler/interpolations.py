@@ -18,7 +18,7 @@ from pianola_sampler.samples import Plan, made
 from pianola_sampler.schemas import NewInterpolation, NewSampleQuery, Sample
 from pianola_sampler.sources import opener
 
-blueprint = APIBlueprint("interpolations", __name__, tag="Samples")
+blueprint = APIBlueprint("interpolations", __name__, tag="Interpolations")
 protect(blueprint)
 
 

@@ -11,7 +11,7 @@ from pianola_sampler import drawing
 from pianola_sampler.context import here
 from pianola_sampler.schemas import Vector, Vectors
 
-blueprint = APIBlueprint("vectors", __name__, tag="Maps")
+blueprint = APIBlueprint("vectors", __name__, tag="Vectors")
 protect(blueprint)
 
 
