@@ -46,4 +46,4 @@ def test_the_journey_through_the_gateway(stack: Stack, measured: Measured, tmp_p
     start = time.monotonic()
     travel(stack.url, stack.url, data_folder("small"), [words], stack.headers)
     measured(f"the journey (two trainings, two evaluations of 1,000 samples): {time.monotonic() - start:.0f} s")
-    assert problem(httpx.get(f"{stack.url}/v1/runs"), 401)["code"] == "unauthorized"
+    assert problem(httpx.get(f"{stack.url}/v1/runs"), 401)["code"] == "unauthorised"
