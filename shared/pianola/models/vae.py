@@ -2,302 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pianola.codec.window import Integers
 from pianola.models.aggregate import Places
 from pianola.models.attributes import TENSOR, Directions, directions_of, facts_of, find_directions
 from pianola.models.augmentation import transpose
-from pianola.models.base import PIXELS, SIDE, Ends, Facts, Floats, Generator, Learner, Near, Windows, noise_of
-from pianola.models.beginnings import CANDIDATES, Beginnings
+from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, noise_of
 from pianola.models.calibration import match_density, match_temperature, variety
-from pianola.models.compiled_writer import Sizes, Writer, writer_of
-from pianola.models.conditions import LABEL_SIZE, Batch, beside, count_conditions, forget, label_embedding
-from pianola.models.encoders import LABEL, PARTS, Encoder, NoteEncoder, ThesisEncoder, load_encoder, outline
+from pianola.models.conditions import Batch, beside, forget
+from pianola.models.encoders import LABEL, PARTS
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Preset
-from pianola.models.networks import PixelGenerator, Trainee, load_plain, on_cpu, plain, seeded_build
-from pianola.models.note_decoder import NoteDecoder, Notes
-from pianola.models.note_dice import MOST_STRUCK, Dice, dice_between, dice_of
+from pianola.models.networks import Trainee, plain, seeded_build
+from pianola.models.note_decoder import Notes
 from pianola.models.note_tilt import match_rows
-from pianola.models.variations import parts_of, put_between
+from pianola.models.vae_generators import build_generator
+from pianola.models.vae_networks import Losses, NoteNetwork, ThesisNetwork, VaeNetwork, importance_bound
 
 # Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128
 # Windows in which rows are made as likely as they were learnt.
 LONG_AUDITION = 512
-SKETCH_WEIGHT = 0.5
-# Windows that are written together.
+# Of those, together.
 MOST_AT_ONCE = 64
+SKETCH_WEIGHT = 0.5
 
 
 def _evenly(n: int, most: int) -> Integers:
     """So many of 0..n-1, or all."""
     return np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Means over a batch, in nats per window. kl: of the posterior from the standard normal, summed over dimensions.
-
-    sketch: the error of a rough outline told from the position alone, for networks that learn one.
-    """
-
-    reconstruction: Tensor
-    kl: Tensor
-    sketch: Tensor | float = 0.0
-
-    def total(self, options: VaeOptions, kl_weight: float, free_bits: float) -> Tensor:
-        """The bound in the units optimised: reconstruction per window or per pixel, plus the weighted KL.
-
-        Free bits for the whole window (Roberts et al., MusicVAE, 2018): up to there, the KL costs the same.
-        """
-        reconstruction = self.reconstruction if options.loss == "sum" else self.reconstruction / PIXELS
-        return reconstruction + kl_weight * self.kl.clamp(min=free_bits)
-
-
-class VaeNetwork(Encoder):
-    """An encoder to a Gaussian over positions, and a likelihood of windows at a position."""
-
-    @abstractmethod
-    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """-log p(window | z, label) [n] of untransposed windows [n, 1, 96, 96], each at its z [n, latent].
-
-        labels: int64 [n] for a network with conditions, here and below.
-        """
-
-    @abstractmethod
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
-        """semitones: how far each window was transposed, int64 [n]; noise: standard normal [n, latent]."""
-
-
-def _importance_bound(network: VaeNetwork, batch: Batch, draws: int, noise: torch.Generator) -> Tensor:
-    """-log 1/k sum p(x | z_i) p(z_i) / q(z_i | x), z_1 .. z_k from the posterior q: [n]; all given the label."""
-    windows, labels = batch
-    mean, log_variance = network.posterior(windows, labels)
-    weights = []
-    for _ in range(draws):
-        unit = torch.randn(mean.shape, generator=noise)
-        z = mean + unit * (0.5 * log_variance).exp()
-        of_positions = 0.5 * (unit.square() - z.square() + log_variance).sum(1)
-        weights.append(of_positions - network.nats(windows, z, labels))
-    return math.log(draws) - torch.stack(weights).logsumexp(0)
-
-
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL of Gaussians [n, latent] from the standard normal, in nats: the mean over n of the sum over dimensions."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-
-
-class ThesisNetwork(ThesisEncoder, VaeNetwork):
-    """Four convolutions, dense 32, a 2-D latent, and back: the thesis, section 3.2.1."""
-
-    def __init__(self, latent: int, hidden: int) -> None:
-        super().__init__(latent, hidden)
-        self.decoder = ThesisDecoder(latent)
-
-    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See VaeNetwork."""
-        pixels = functional.binary_cross_entropy_with_logits(self.decoder(z), windows, reduction="none")
-        return pixels.sum((1, 2, 3))
-
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
-        """See VaeNetwork; it does not use how far a window was transposed."""
-        mean, log_variance = self.posterior(windows, labels)
-        logits = self.decoder(mean + noise * (0.5 * log_variance).exp())
-        nats = functional.binary_cross_entropy_with_logits(logits, windows, reduction="sum")
-        return Losses(nats / len(windows), divergence(mean, log_variance))
-
-
-class ThesisDecoder(nn.Module):
-    """z [n, latent] -> logits [n, 1, 96, 96]."""
-
-    def __init__(self, latent: int) -> None:
-        super().__init__()
-        self.expand = nn.Linear(latent, 64 * 48 * 48)
-        self.paint = nn.Sequential(
-            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(32, 1, 3, padding=1),
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        """See the class."""
-        hidden = self.expand(z).relu_().view(-1, 64, 48, 48)
-        logits: Tensor = self.paint(hidden.contiguous(memory_format=torch.channels_last))
-        return logits
-
-
-class NoteNetwork(NoteEncoder, VaeNetwork):
-    """Convolutions down to octaves x beats, and a decoder that writes notes."""
-
-    def __init__(
-        self,
-        latent: int,
-        channels: list[int],
-        hidden: int,
-        state: int,
-        kernels: int,
-        harmonies: int,
-        registers: int,
-        dropout: float,
-        conditions: int = 0,
-    ) -> None:
-        super().__init__(latent, channels, hidden, dropout, conditions)
-        told = LABEL_SIZE if conditions else 0
-        self.decoder = NoteDecoder(told + latent, state, kernels, harmonies, registers, dropout)
-
-    def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """See VaeNetwork."""
-        untransposed = torch.zeros(len(windows), dtype=torch.int64)
-        return self.decoder.nats(Notes.of(windows[:, 0]), beside(z, self.label, labels), untransposed)
-
-    def losses(self, windows: Tensor, semitones: Tensor, noise: Tensor, labels: Tensor | None = None) -> Losses:
-        """See VaeNetwork.
-
-        Telling the outline from the position alone keeps the decoder from doing without positions (the bag-of-words
-        loss of Zhao et al., 2017).
-        """
-        notes = Notes.of(windows[:, 0])
-        mean, log_variance = self.posterior_of_notes(windows, notes, labels)
-        z = beside(mean + noise * (0.5 * log_variance).exp(), self.label, labels)
-        nats = self.decoder.nats(notes, z, semitones)
-        sketch = functional.binary_cross_entropy_with_logits(
-            self.decoder.sketch(z), outline(windows[:, 0], notes), reduction="sum"
-        )
-        return Losses(nats.mean(), divergence(mean, log_variance), sketch / len(windows))
-
-
-class NoteGenerator(Generator):
-    """Draws positions where the data lies and lets the decoder write notes there."""
-
-    goes_on = True
-
-    def __init__(
-        self, writer: Writer, beginnings: Beginnings, label: nn.Embedding | None, places: Places, **identity: Any
-    ) -> None:
-        super().__init__(**identity)
-        self._writer = writer
-        self._beginnings = beginnings
-        self._label = label
-        self._places = places
-        self.conditions = label.num_embeddings - 1 if label is not None else 0
-        self.latent_size = places.mean.shape[1]
-
-    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
-        """See Generator."""
-        return self._places.draw(seed, index, label)
-
-    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
-        return self._write(z, threshold, labels, dice_of(z))
-
-    def _way(self, z: Floats, threshold: float, labels: Tensor | None, ends: Ends) -> Windows:
-        dice = dice_of(z[[0, -1]])
-        for end, (row, window) in enumerate(zip((0, -1), ends, strict=True)):
-            if window is not None:
-                label = None if labels is None else labels[[row]]
-                dice[[end]] = self._dice(window[None], z[[row]], threshold, label, dice[[end]])
-        return self._write(z, threshold, labels, dice_between(dice[:1], dice[1:], np.linspace(0, 1, len(z))))
-
-    def _varied(self, near: Near, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
-        found = near.windows.copy()
-        for row, noise in enumerate(near.noises):
-            dice = noise.random((1, SIDE, MOST_STRUCK, 2))
-            label = None if labels is None else labels[[row]]
-            for first, last in parts_of(near.strength, noise):
-                written = self._write(z[[row]], threshold, label, dice, found[[row], :, :first])[0]
-                found[row] = put_between(written, found[row], last)
-        return found
-
-    def go_on(
-        self,
-        opening: Windows,
-        home: Floats,
-        drift: float,
-        noise: np.random.Generator,
-        threshold: float | None = None,
-        label: int | None = None,
-    ) -> tuple[Floats, Windows]:
-        """See Generator."""
-        candidates = self._places.around(home, drift, CANDIDATES, noise, label)
-        chosen = self._fitting(opening, candidates, label, noise.random())
-        z = candidates[chosen : chosen + 1]
-
-        def write(z: Floats, limit: float, labels: Tensor | None) -> Windows:
-            return self._write(z, limit, labels, dice_of(z), opening[None])
-
-        (window,) = self._played(write, z, threshold, None if label is None else np.array([label]))
-        return z[0], window
-
-    def _fitting(self, opening: Windows, candidates: Floats, label: int | None, die: float) -> int:
-        labels = None if label is None else np.full(len(candidates), label, np.int64)
-        with torch.inference_mode(), on_cpu():
-            told = beside(torch.from_numpy(candidates), self._label, self._chosen(len(candidates), labels))
-            return self._beginnings.choose(opening, told, die)
-
-    def _write(
-        self, z: Floats, threshold: float, labels: Tensor | None, dice: Dice, opening: Windows | None = None
-    ) -> Windows:
-        return self._writer.write(self._told(z, labels), threshold, self._warmth, dice, opening)
-
-    def _dice(self, windows: Windows, z: Floats, threshold: float, labels: Tensor | None, dice: Dice) -> Dice:
-        """See NoteWriter.dice_that_write."""
-        return self._writer.dice_that_write(windows, self._told(z, labels), threshold, self._warmth, dice)
-
-    def _told(self, z: Floats, labels: Tensor | None) -> Floats:
-        told: Floats = beside(torch.from_numpy(z), self._label, labels).numpy()
-        return told
-
-    @property
-    def _warmth(self) -> float:
-        return float(self.facts["temperature"])
-
-
-@on_cpu()
-def build_generator(preset: str, tensors: Mapping[str, Tensor], facts: Facts, lowest_pitch: int) -> Generator:
-    """The generating half from what a VaeLearner's generator_tensors and generator_facts gave."""
-    identity = {"family": "vae", "preset": preset, "lowest_pitch": lowest_pitch, "facts": facts}
-    generator = (_build_thesis if preset == "thesis" else _build_notes)(tensors, facts["network"], identity)
-    vectors = tensors.get(TENSOR)
-    generator.directions = directions_of(facts.get("attributes", ()), None if vectors is None else vectors.numpy())
-    return generator
-
-
-def _build_thesis(tensors: Mapping[str, Tensor], sizes: Mapping[str, Any], identity: Mapping[str, Any]) -> Generator:
-    thesis = ThesisDecoder(sizes["latent"])
-    load_plain(thesis, tensors, "decoder.")
-    generator = PixelGenerator(thesis, sizes["latent"], reach=4.0, **identity)
-    generator.encoder = load_encoder(ThesisEncoder, sizes, tensors)
-    return generator
-
-
-def _build_notes(tensors: Mapping[str, Tensor], sizes: Mapping[str, Any], identity: Mapping[str, Any]) -> Generator:
-    conditions = count_conditions(tensors, LABEL)
-    label = label_embedding(conditions)
-    told = 0
-    if label is not None:
-        load_plain(label, tensors, LABEL)
-        told = label.embedding_dim
-    of_notes = Sizes(**{key: sizes[key] for key in Sizes._fields} | {"latent": told + sizes["latent"]})
-    weights = {
-        name.removeprefix("decoder."): value.numpy() for name, value in tensors.items() if name.startswith("decoder.")
-    }
-    places = Places.of_tensors(tensors)
-    assert places is not None  # a generator is saved after its learner was calibrated
-    writer, beginnings = writer_of(of_notes, weights), Beginnings(of_notes, weights)
-    generator = NoteGenerator(writer, beginnings, label, places, **identity)
-    of_encoder = {key: sizes[key] for key in ("latent", "channels", "hidden", "dropout")}
-    generator.encoder = load_encoder(NoteEncoder, of_encoder | {"conditions": conditions}, tensors)
-    return generator
 
 
 class VaeLearner(Learner[VaeOptions]):
@@ -371,7 +112,7 @@ class VaeLearner(Learner[VaeOptions]):
         network = self._trainee.average.eval()
         same_noise = torch.Generator(torch.get_default_device()).manual_seed(self.seed)
         with torch.inference_mode():
-            return torch.cat([_importance_bound(network, batch, draws, same_noise) for batch in batches]).mean().item()
+            return torch.cat([importance_bound(network, batch, draws, same_noise) for batch in batches]).mean().item()
 
     def encode(self, batch: Tensor, labels: Tensor | None = None) -> Floats:
         """See Learner: the means of the posteriors."""

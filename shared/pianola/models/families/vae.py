@@ -1,4 +1,4 @@
-"""The `vae` family's record: its options and presets; its networks are in `pianola.models.vae`."""
+"""The `vae` family's record: its options and presets; it learns in `pianola.models.vae`."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ FAMILY = Family(
     decides="validation_loss",
     presets=(_THESIS, _DEFAULT),
     learner="pianola.models.vae:VaeLearner",
-    generator="pianola.models.vae:build_generator",
+    generator="pianola.models.vae_generators:build_generator",
     place=1,
 )
