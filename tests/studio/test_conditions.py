@@ -10,6 +10,7 @@ from servers import Embedded
 
 from pianola_cli.client import Client
 
+from .hearing import a_piece_of_a_seed
 from .test_studio import RUN_SECONDS, state
 
 
@@ -84,6 +85,9 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     expect(composer).to_have_value("Satie")
 
     the_way_to_another_seed_in_a_key(page)
+    with page.expect_response(re.compile("/interpolations$")):
+        page.get_by_label("Snap to").select_option("")
+    a_piece_of_a_seed(page)
 
     page.get_by_role("link", name="go on from it").click()
     expect(page.get_by_label("Begin with")).to_have_value(name)

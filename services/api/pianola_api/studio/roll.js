@@ -1,5 +1,5 @@
 /**
- * A window drawn on a canvas: pitch upwards, time to the right, a line at every C, beat and bar.
+ * Music drawn on a canvas: pitch upwards, time to the right, a line at every C, beat and bar.
  * @typedef {import("./types.js").Note} Note
  * @typedef {{low: number, high: number}} Range  MIDI pitches, both inside
  */
@@ -59,15 +59,18 @@ export class Roll {
    * @param {Range} range
    * @param {string} label  what a person who cannot see it is told
    * @param {AbortSignal} signal
+   * @param {number} [steps]  how long it is: a window if not given
    */
-  constructor(notes, range, label, signal) {
+  constructor(notes, range, label, signal, steps = STEPS) {
     this.notes = notes;
+    this.steps = steps;
     this.range = range;
     /** @type {number|null} */
     this.step = null;
     this.canvas = document.createElement("canvas");
     this.canvas.className = "roll";
     this.canvas.style.setProperty("--rows", String(range.high - range.low + 1));
+    this.canvas.style.setProperty("--windows", String(steps / STEPS));
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", label);
     this.still = document.createElement("canvas");
@@ -98,7 +101,7 @@ export class Roll {
 
   /** @param {number} step */
   x(step) {
-    return GUTTER + (step / STEPS) * ((this.size?.width ?? 0) - GUTTER);
+    return GUTTER + (step / this.steps) * ((this.size?.width ?? 0) - GUTTER);
   }
 
   /** @returns {number} */
@@ -134,7 +137,7 @@ export class Roll {
         pen.fillRect(GUTTER, this.y(pitch), width - GUTTER, this.rowHeight);
       }
     }
-    for (let step = 0; step <= STEPS; step += BEAT) {
+    for (let step = 0; step <= this.steps; step += BEAT) {
       pen.fillStyle = step % BAR === 0 ? palette.bar : palette.beat;
       pen.fillRect(Math.min(Math.round(this.x(step)), width - 1), 0, 1, height);
     }
@@ -191,6 +194,6 @@ export class Roll {
   stepAt(event) {
     const box = this.canvas.getBoundingClientRect();
     const share = (event.clientX - box.left - GUTTER) / (box.width - GUTTER);
-    return Math.max(0, Math.min(STEPS - 1, Math.floor(share * STEPS)));
+    return Math.max(0, Math.min(this.steps - 1, Math.floor(share * this.steps)));
   }
 }

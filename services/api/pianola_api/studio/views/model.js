@@ -2,22 +2,24 @@
 
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
-import { count, plural, shortDigest } from "../format.js";
-import { Field, showObjections } from "../form.js";
+import { count, shortDigest } from "../format.js";
+import { Field, clearObjections, showObjections } from "../form.js";
 import { Player } from "../player.js";
 import { rangeOf } from "../roll.js";
 import { amend, link } from "../router.js";
 import { button, facts, loading, problemBox, time, workButton } from "../widgets.js";
+import { PieceForm } from "./model_pieces.js";
 import { Playing } from "./model_playing.js";
-import { WindowCard } from "./window_card.js";
+import { FIRST_SIZE, pieceOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
+import { MusicCard, musicOf } from "./music_card.js";
 
 /**
  * @typedef {import("../types.js").Model} Model
  * @typedef {import("../types.js").Sample} Sample
+ * @typedef {import("./model_wishes.js").Wish} Wish
  */
 
 const SIZES = [4, 8, 12, 16, 32];
-const FIRST_SIZE = 8;
 const DIGEST = /^(sha256:)?[0-9a-f]{64}$/;
 const TEMPO = { lowest: 40, usual: 120, highest: 220 };
 
@@ -34,9 +36,6 @@ function aboutModel(model) {
     ["Since", time(model.updated_at)],
   ]);
 }
-
-/** Short enough to be read out and typed again. */
-const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
 
 /** @param {Field} field  with a number, or with nothing */
 const chosen = ({ control: { value } }) => (value === "" ? null : Number(value));
@@ -57,16 +56,20 @@ class Stage {
     /** @type {Sample|null} */
     this.sample = null;
     this.drawn = new AbortController();
-    /** @type {WindowCard[]} */
+    /** @type {MusicCard[]} */
     this.cards = [];
-    const chosen = Number(query.get("n")) || FIRST_SIZE;
-    const sizes = [...new Set([...SIZES, chosen])].sort((a, b) => a - b);
+    /** @type {Wish|null} what was asked for last: an answer to what came before is too late */
+    this.asked = null;
+    /** @type {Wish} what is shown, or is to be shown first */
+    this.wish = wishOf(query);
+    const size = Number(query.get("n")) || FIRST_SIZE;
+    const sizes = [...new Set([...SIZES, size])].sort((a, b) => a - b);
     this.size = new Field(
       "n",
       h(
         "select",
         null,
-        sizes.map((n) => h("option", { value: n, selected: n === chosen }, n)),
+        sizes.map((n) => h("option", { value: n, selected: n === size }, n)),
       ),
       { label: "Windows" },
     );
@@ -91,10 +94,10 @@ class Stage {
       h("input", { type: "number", min: 0, step: 1, value: query.get("to"), placeholder: "any" }),
       { label: "To seed" },
     );
-    const again = () => void this.draw(this.seeds.from, this.seeds.to);
-    this.playing = new Playing(this.condition, query, again);
-    /** @type {{from: number|null, to: number|null}} what is shown: windows of a seed, or those on the way to another */
-    this.seeds = { from: null, to: null };
+    this.playing = new Playing(this.condition, query, () => void this.draw(this.wish));
+    this.pieces = new PieceForm(query, (beats, drift, fresh) => {
+      void this.draw(pieceOf(fresh ? null : chosen(this.seed), beats, drift));
+    });
     this.tempoWords = h("output", { for: this.tempo.control.id });
     this.tempo.element.append(this.tempoWords);
     this.trouble = h("div");
@@ -102,7 +105,10 @@ class Stage {
     this.about = h("p", { class: "soft", id: "sample-about" });
     this.tempo.control.addEventListener("input", () => this.setTempo());
     this.tempo.control.addEventListener("change", () => this.remember());
-    this.size.control.addEventListener("change", again);
+    this.size.control.addEventListener("change", () => {
+      const { seed, to } = this.wish.query;
+      void this.draw(to === undefined ? windowsOf(seed, this.windows) : wayBetween(seed, to, this.windows));
+    });
     this.setTempo();
   }
 
@@ -113,42 +119,44 @@ class Stage {
     this.tempo.control.setAttribute("aria-valuetext", `${tempo} quarter notes a minute`);
   }
 
+  /** @returns {number} how many are to be drawn */
+  get windows() {
+    return Number(this.size.control.value);
+  }
+
   remember() {
     if (!this.sample) return;
     const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
-    const { from, to } = this.seeds;
-    amend(link(["models", this.name], { seed: from, to, n: this.sample.n, tempo, ...this.playing.asked() }));
+    amend(link(["models", this.name], { ...this.wish.query, tempo, ...this.playing.asked() }));
   }
 
   /**
    * @param {string} model  name or digest
+   * @param {Wish} wish
    * @returns {Promise<Sample>}
    */
-  ask(model) {
-    const n = Number(this.size.control.value);
-    const { from, to } = this.seeds;
+  ask(model, { kind, body }) {
     const how = { tempo: this.player.tempo, ...this.playing.asked() };
-    if (to === null) return post(at("models", model, "samples"), { n, seed: from, ...how }, this.signal);
-    const way = { from: { seed: from }, to: { seed: to }, steps: n, ...how };
-    return post(at("models", model, "interpolations"), way, this.signal);
+    return post(at("models", model, kind), { ...body, ...how }, this.signal);
   }
 
-  /**
-   * @param {number|null} seed  null: any
-   * @param {number|null} to  where a way from it leads; null: windows of the one seed
-   */
-  async draw(seed, to = null) {
+  /** @param {Wish} wish */
+  async draw(wish) {
     this.player.stop();
-    put(this.trouble);
+    this.asked = wish;
+    const fields = [this.size, this.seed, this.goal, this.tempo, ...this.pieces.fields, ...this.playing.fields];
+    clearObjections(fields, this.trouble);
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      this.seeds = { from: seed ?? anySeed(), to };
-      this.sample = await this.ask(this.name);
+      const sample = await this.ask(this.name, wish);
+      if (this.asked !== wish) return;
+      this.sample = sample;
+      this.wish = wish;
     } catch (error) {
-      if (this.signal.aborted) return;
+      if (this.signal.aborted || this.asked !== wish) return;
       if (this.cards.length === 0) put(this.grid);
-      showObjections(error, [this.size, this.seed, this.goal, this.tempo, ...this.playing.fields], this.trouble);
+      showObjections(error, fields, this.trouble);
       return;
     } finally {
       this.grid.removeAttribute("aria-busy");
@@ -162,26 +170,24 @@ class Stage {
     this.drawn = new AbortController();
     const signal = AbortSignal.any([this.signal, this.drawn.signal]);
     const range = rangeOf(sample.windows.flatMap(({ notes }) => notes));
-    this.cards = sample.windows.map(
-      (window, i) => new WindowCard(window, range, this, () => this.playFrom(i + 1), signal),
-    );
+    const music = musicOf(sample, this.wish.joined);
+    this.cards = music.map((one, i) => new MusicCard(one, range, this, () => this.playFrom(i + 1), signal));
+    this.grid.classList.toggle("windows-long", this.wish.joined);
     put(
       this.grid,
       this.cards.map(({ element }) => element),
     );
-    const { from, to } = this.seeds;
-    this.seed.control.value = String(from);
-    this.goal.control.value = to === null ? "" : String(to);
+    const { seed, to } = this.wish.query;
+    this.seed.control.value = String(seed);
+    this.goal.control.value = String(to ?? "");
     this.playing.told(sample);
     put(
       this.about,
-      `${plural(sample.n, "window")} ${to === null ? "of" : "on the way between"} seed `,
-      h("code", null, from),
-      to !== null && [" and ", h("code", null, to)],
+      this.wish.words,
       sample.options.label && `, ${this.condition?.field} ${sample.options.label}`,
-      to === null ? ". The same seed gives the same music." : ". Each is a little nearer to the last.",
+      `. ${this.wish.remark}`,
     );
-    announce(`${plural(sample.n, "window")} drawn`);
+    announce(this.about.textContent ?? "");
     this.remember();
   }
 
@@ -215,14 +221,13 @@ class Stage {
   async take(format, ending, window = null) {
     if (!this.sample) return;
     if (format !== "png" && this.sample.options.tempo !== this.player.tempo) {
-      // A sample keeps its tempo for ever; the same request and checkpoint make the same windows at another one.
-      this.sample = await this.ask(this.sample.checkpoint);
+      // A sample keeps its tempo for ever; the same request and checkpoint make the same music at another one.
+      this.sample = await this.ask(this.sample.checkpoint, this.wish);
     }
     const { id, n } = this.sample;
-    const seed = [this.seeds.from, this.seeds.to].filter((each) => each !== null).join("-");
     const query = new URLSearchParams({ format, ...(window !== null && n > 1 && { window: String(window) }) });
     const number = window === null ? "" : `-${String(window + 1).padStart(3, "0")}`;
-    await download(`${at("samples", id)}?${query}`, `${this.name.slice(0, 24)}-${seed}${number}.${ending}`);
+    await download(`${at("samples", id)}?${query}`, `${this.name.slice(0, 24)}-${this.wish.stem}${number}.${ending}`);
   }
 
   tools() {
@@ -230,18 +235,18 @@ class Stage {
     const form = h("form", { class: "toolbar-form", novalidate: true }, this.seed.element, submit);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.draw(chosen(this.seed));
+      void this.draw(windowsOf(chosen(this.seed), this.windows));
     });
     const go = h("button", { type: "submit", class: "quiet" }, "Draw the way");
     const way = h("form", { class: "toolbar-form", novalidate: true }, this.goal.element, go);
     way.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.draw(chosen(this.seed), chosen(this.goal) ?? anySeed());
+      void this.draw(wayBetween(chosen(this.seed), chosen(this.goal), this.windows));
     });
     return h(
       "div",
       { class: "toolbar", role: "group", "aria-label": "Windows" },
-      workButton("New windows", () => this.draw(null), this.trouble, { class: "main", id: "new-windows" }),
+      workButton("New windows", () => this.draw(windowsOf(null, this.windows)), this.trouble, { class: "main", id: "new-windows" }),
       button("Play all", () => this.playAll(), { id: "play-all" }),
       button("Stop", () => this.stop(), { id: "stop" }),
       this.tempo.element,
@@ -268,9 +273,10 @@ export async function modelView({ root, params, query, signal }) {
     aboutModel(model),
     stage.tools(),
     stage.playing.element,
+    stage.pieces.element,
     stage.trouble,
     stage.about,
     stage.grid,
   );
-  void stage.draw(chosen(stage.seed), chosen(stage.goal)).catch((error) => put(stage.trouble, problemBox(error)));
+  void stage.draw(stage.wish).catch((error) => put(stage.trouble, problemBox(error)));
 }

@@ -1,4 +1,4 @@
-/** One generated window: its roll, a play button, downloads. */
+/** One generated window or piece: its roll, a play button, downloads. */
 
 import { h, put } from "../dom.js";
 import { pitchName, plural } from "../format.js";
@@ -6,16 +6,22 @@ import { Roll, STEPS } from "../roll.js";
 import { button, problemBox, workButton } from "../widgets.js";
 
 /**
- * @typedef {import("../types.js").SampleWindow} SampleWindow
+ * @typedef {import("../types.js").Note} Note
+ * @typedef {import("../types.js").Sample} Sample
+ * @typedef {object} Music
+ * @property {string} title
+ * @property {Note[]} notes
+ * @property {number} steps
+ * @property {number|null} window  which of its sample; null: all of it
  * @typedef {object} Host  the stage a card stands on
  * @property {import("../player.js").Player} player
  * @property {boolean} [playingAll]
  * @property {() => void} stop
- * @property {(format: "midi"|"wav"|"musicxml"|"png", ending: string, window: number) => Promise<void>} take
+ * @property {(format: "midi"|"wav"|"musicxml"|"png", ending: string, window: number|null) => Promise<void>} take
  */
 
 /**
- * What a window can be taken away as: format, ending of the file, words on the button, name for who cannot see it.
+ * What music can be taken away as: format, ending of the file, words on the button, name for who cannot see it.
  * @type {["midi"|"wav"|"musicxml"|"png", string, string, string][]}
  */
 const TAKES = [
@@ -25,34 +31,51 @@ const TAKES = [
   ["png", "png", "PNG", "a picture"],
 ];
 
-/** @param {SampleWindow} window */
-function describe({ notes }) {
+/**
+ * What there is to hear in a sample.
+ * @param {Sample} sample
+ * @param {boolean} joined  all windows are one music
+ * @returns {Music[]}
+ */
+export function musicOf({ windows }, joined) {
+  if (!joined) {
+    return windows.map(({ index, notes }) => ({ title: `Window ${index + 1}`, notes, steps: STEPS, window: index }));
+  }
+  const notes = windows.flatMap((window) => window.notes);
+  return [{ title: "Piece", notes, steps: windows.length * STEPS, window: null }];
+}
+
+/** @param {Note[]} notes */
+function describe(notes) {
   if (notes.length === 0) return "silent";
   const pitches = notes.map(({ pitch }) => pitch);
   return `${plural(notes.length, "note")}, ${pitchName(Math.min(...pitches))} to ${pitchName(Math.max(...pitches))}`;
 }
 
-export class WindowCard {
+export class MusicCard {
   /**
-   * @param {SampleWindow} window
+   * @param {Music} music
    * @param {import("../roll.js").Range} range
    * @param {Host} host
    * @param {() => void} onEnd
    * @param {AbortSignal} signal
    */
-  constructor(window, range, host, onEnd, signal) {
+  constructor({ title, notes, steps, window }, range, host, onEnd, signal) {
     this.host = host;
-    this.window = window;
-    this.silent = window.notes.length === 0;
+    this.title = title;
+    this.silent = notes.length === 0;
     this.part = {
-      notes: window.notes,
-      steps: STEPS,
+      notes,
+      steps,
       onStep: (/** @type {number|null} */ step) => this.show(step),
       onEnd,
     };
-    const title = `Window ${window.index + 1}`;
-    const words = describe(window);
-    this.roll = new Roll(window.notes, range, `${title}: ${words}`, signal);
+    const words = describe(notes);
+    this.roll = new Roll(notes, range, `${title}: ${words}`, signal, steps);
+    const long = steps > STEPS;
+    // What is wider than the page is moved with the arrow keys too.
+    this.frame = h("div", { class: "roll-frame", ...(long && { tabindex: 0, role: "group", "aria-label": `Roll of ${title}` }) });
+    this.frame.append(this.roll.canvas);
     this.trouble = h("div");
     this.button = button("Play", () => this.toggle(), {
       class: "play",
@@ -63,7 +86,7 @@ export class WindowCard {
     this.element = h(
       "article",
       { class: "window", "aria-label": title },
-      this.roll.canvas,
+      this.frame,
       h(
         "div",
         { class: "window-foot" },
@@ -73,7 +96,7 @@ export class WindowCard {
           "div",
           { class: "window-takes" },
           TAKES.map(([format, ending, words, name]) =>
-            workButton(words, () => host.take(format, ending, window.index), this.trouble, {
+            workButton(words, () => host.take(format, ending, window), this.trouble, {
               class: "quiet",
               "aria-label": `Download ${title} as ${name}`,
             }),
@@ -103,11 +126,22 @@ export class WindowCard {
   /** @param {number|null} step */
   show(step) {
     this.roll.setPlayhead(step);
+    if (step !== null) this.follow(step);
     const playing = step !== null;
     if (playing === this.playing) return;
     this.playing = playing;
     this.element.classList.toggle("window-playing", playing);
     put(this.button, playing ? "Stop" : "Play");
-    this.button.setAttribute("aria-label", `${playing ? "Stop" : "Play"} Window ${this.window.index + 1}`);
+    this.button.setAttribute("aria-label", `${playing ? "Stop" : "Play"} ${this.title}`);
+  }
+
+  /**
+   * Turn the page when the playhead leaves it.
+   * @param {number} step
+   */
+  follow(step) {
+    const { frame } = this;
+    const at = this.roll.x(step);
+    if (at < frame.scrollLeft || at > frame.scrollLeft + frame.clientWidth) frame.scrollLeft = at - frame.clientWidth / 8;
   }
 }
