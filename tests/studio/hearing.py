@@ -32,3 +32,45 @@ def a_piece_of_a_seed(page: Page) -> None:
         piece.get_by_role("button", name="as MIDI").click()
     taken = Path(download.value.path()).read_bytes()
     assert read_midi(taken).strikes.sum() == sum(len(window["notes"]) for window in told["windows"])
+
+
+def something_like_a_song(page: Page, song: Path, broken: Path) -> None:
+    """A file that is no music is refused in words; a song comes back varied, from its address too, without the file."""
+    song_of = page.get_by_label("Something like this MIDI file")
+    ask = page.get_by_role("button", name="Variations of this seed")
+    ask.click()
+    expect(song_of).to_have_accessible_description("Choose a MIDI file first.")
+    song_of.set_input_files(broken)
+    ask.click()
+    expect(song_of).to_have_attribute("aria-invalid", "true")
+    expect(song_of).to_be_focused()
+    song_of.set_input_files(song)
+    page.get_by_label("How far from it").fill("0.2")
+    page.get_by_label("Windows of it").fill("2")
+    page.get_by_label("How many").select_option("2")
+    with page.expect_response("**/variations") as answered:
+        ask.click()
+    told = answered.value.json()
+    assert (told["n"], told["options"]["strength"], told["source"]["name"]) == (4, 0.2, song.name)
+    names = ["Variation 1, window 1", "Variation 1, window 2", "Variation 2, window 1", "Variation 2, window 2"]
+    for name in names:
+        expect(page.get_by_role("article", name=name, exact=True)).to_have_count(1)
+    expect(song_of).to_have_attribute("aria-invalid", "false")
+    with page.expect_response("**/v1/samples/*") as again:
+        page.reload()
+    assert again.value.json()["windows"] == told["windows"], "the address is the music"
+    expect(page.locator("#sample-about")).to_contain_text(f"2 variations on {song.name}, strength 0.2")
+    page.get_by_label("Snap to").select_option("C major")
+    expect(page.get_by_role("alert")).to_contain_text("Choose its file again")
+    page.get_by_label("Snap to").select_option("")
+    song_of.set_input_files(song)
+    page.get_by_label("How far from it").fill("0")
+    page.get_by_label("How many").select_option("1")
+    with page.expect_response("**/variations") as one:
+        ask.click()
+    itself = page.get_by_role("article", name="Variation", exact=True)
+    expect(itself).to_have_count(1)
+    with page.expect_download() as download:
+        itself.get_by_role("button", name="as MIDI").click()
+    taken = Path(download.value.path()).read_bytes()
+    assert read_midi(taken).strikes.sum() == sum(len(window["notes"]) for window in one.value.json()["windows"])

@@ -221,6 +221,8 @@
  * @property {Note[]} notes
  * @property {boolean} empty
  *
+ * @typedef {{tempo: number, label: string|null, temperature: number|null, threshold: number, drift: number|null}} SampleOptions
+ *
  * @typedef {object} Sample
  * @property {string} id
  * @property {string} model
@@ -228,7 +230,8 @@
  * @property {string} family
  * @property {number|null} seed  null of a way between two
  * @property {number} n
- * @property {{tempo: number, label: string|null, temperature: number|null, threshold: number}} options
+ * @property {SampleOptions} options
+ * @property {{name: string|null, windows: number}|null} source  what it is like
  * @property {SampleWindow[]} windows
  *
  * @typedef {object} Place  What a view is given: where to draw, and until when.

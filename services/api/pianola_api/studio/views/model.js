@@ -2,15 +2,17 @@
 
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
-import { count, shortDigest } from "../format.js";
+import { shortDigest } from "../format.js";
 import { Field, clearObjections, showObjections } from "../form.js";
 import { Player } from "../player.js";
 import { rangeOf } from "../roll.js";
 import { amend, link } from "../router.js";
-import { button, facts, loading, problemBox, time, workButton } from "../widgets.js";
+import { button, loading, problemBox, workButton } from "../widgets.js";
+import { aboutModel } from "./model_about.js";
 import { PieceForm } from "./model_pieces.js";
 import { Playing } from "./model_playing.js";
-import { FIRST_SIZE, pieceOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
+import { ResemblanceForm } from "./model_resemblance.js";
+import { FIRST_SIZE, likeSong, pieceOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
 import { MusicCard, musicOf } from "./music_card.js";
 
 /**
@@ -22,20 +24,6 @@ import { MusicCard, musicOf } from "./music_card.js";
 const SIZES = [4, 8, 12, 16, 32];
 const DIGEST = /^(sha256:)?[0-9a-f]{64}$/;
 const TEMPO = { lowest: 40, usual: 120, highest: 220 };
-
-/** @param {Model|null} model */
-function aboutModel(model) {
-  if (!model) return null;
-  return facts([
-    ["Family", `${model.family} ${model.preset}`],
-    ["Step", count(model.step)],
-    ["Checkpoint", h("code", { title: model.checkpoint }, shortDigest(model.checkpoint))],
-    ["Run", h("a", { href: link(["runs", model.run_id]) }, "how it learned")],
-    ["Was told", model.condition?.field],
-    ["Next", h("a", { href: link(["new", "run"], { origin: model.name }) }, "go on from it")],
-    ["Since", time(model.updated_at)],
-  ]);
-}
 
 /** @param {Field} field  with a number, or with nothing */
 const chosen = ({ control: { value } }) => (value === "" ? null : Number(value));
@@ -98,6 +86,10 @@ class Stage {
     this.pieces = new PieceForm(query, (beats, drift, fresh) => {
       void this.draw(pieceOf(fresh ? null : chosen(this.seed), beats, drift));
     });
+    this.resemblance = new ResemblanceForm(query, (likeness, fresh) => {
+      void this.draw(likeSong(fresh ? null : chosen(this.seed), likeness));
+    });
+    this.also = [...this.pieces.fields, ...this.resemblance.fields, ...this.playing.fields];
     this.tempoWords = h("output", { for: this.tempo.control.id });
     this.tempo.element.append(this.tempoWords);
     this.trouble = h("div");
@@ -112,8 +104,8 @@ class Stage {
     this.setTempo();
   }
 
-  setTempo() {
-    const tempo = Number(this.tempo.control.value);
+  setTempo(tempo = Number(this.tempo.control.value)) {
+    this.tempo.control.value = String(tempo);
     this.player.setTempo(tempo);
     put(this.tempoWords, `${tempo}`);
     this.tempo.control.setAttribute("aria-valuetext", `${tempo} quarter notes a minute`);
@@ -127,7 +119,7 @@ class Stage {
   remember() {
     if (!this.sample) return;
     const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
-    amend(link(["models", this.name], { ...this.wish.query, tempo, ...this.playing.asked() }));
+    amend(link(["models", this.name], { ...this.wish.query, like: this.wish.kept, tempo, ...this.playing.asked() }));
   }
 
   /**
@@ -137,22 +129,25 @@ class Stage {
    */
   ask(model, { kind, body }) {
     const how = { tempo: this.player.tempo, ...this.playing.asked() };
-    return post(at("models", model, kind), { ...body, ...how }, this.signal);
+    return post(at("models", model, kind), { ...body(), ...how }, this.signal);
   }
 
   /** @param {Wish} wish */
   async draw(wish) {
+    const first = wish.kept !== undefined && this.sample === null;
     this.player.stop();
     this.asked = wish;
-    const fields = [this.size, this.seed, this.goal, this.tempo, ...this.pieces.fields, ...this.playing.fields];
+    const fields = [this.size, this.seed, this.goal, this.tempo, ...this.also];
     clearObjections(fields, this.trouble);
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      const sample = await this.ask(this.name, wish);
+      const sample = await (first ? get(at("samples", wish.kept), this.signal) : this.ask(this.name, wish));
       if (this.asked !== wish) return;
       this.sample = sample;
       this.wish = wish;
+      if (wish.kind === "variations") wish.kept = sample.id;
+      if (first) this.setTempo(sample.options.tempo);
     } catch (error) {
       if (this.signal.aborted || this.asked !== wish) return;
       if (this.cards.length === 0) put(this.grid);
@@ -170,9 +165,9 @@ class Stage {
     this.drawn = new AbortController();
     const signal = AbortSignal.any([this.signal, this.drawn.signal]);
     const range = rangeOf(sample.windows.flatMap(({ notes }) => notes));
-    const music = musicOf(sample, this.wish.joined);
+    const music = musicOf(sample);
     this.cards = music.map((one, i) => new MusicCard(one, range, this, () => this.playFrom(i + 1), signal));
-    this.grid.classList.toggle("windows-long", this.wish.joined);
+    this.grid.classList.toggle("windows-long", this.cards.length === 1);
     put(
       this.grid,
       this.cards.map(({ element }) => element),
@@ -183,7 +178,7 @@ class Stage {
     this.playing.told(sample);
     put(
       this.about,
-      this.wish.words,
+      this.wish.words(sample),
       sample.options.label && `, ${this.condition?.field} ${sample.options.label}`,
       `. ${this.wish.remark}`,
     );
@@ -243,10 +238,11 @@ class Stage {
       event.preventDefault();
       void this.draw(wayBetween(chosen(this.seed), chosen(this.goal), this.windows));
     });
+    const fresh = () => this.draw(windowsOf(null, this.windows));
     return h(
       "div",
       { class: "toolbar", role: "group", "aria-label": "Windows" },
-      workButton("New windows", () => this.draw(windowsOf(null, this.windows)), this.trouble, { class: "main", id: "new-windows" }),
+      workButton("New windows", fresh, this.trouble, { class: "main", id: "new-windows" }),
       button("Play all", () => this.playAll(), { id: "play-all" }),
       button("Stop", () => this.stop(), { id: "stop" }),
       this.tempo.element,
@@ -274,6 +270,7 @@ export async function modelView({ root, params, query, signal }) {
     stage.tools(),
     stage.playing.element,
     stage.pieces.element,
+    stage.resemblance.element,
     stage.trouble,
     stage.about,
     stage.grid,

@@ -1,18 +1,23 @@
-/** What a model can be asked for by seed: the same in a request and in the page's address. */
+/** What a model can be asked for: the same in a request and in the page's address. */
 
+import { Problem } from "../api.js";
 import { h } from "../dom.js";
 import { plural } from "../format.js";
 
 /**
  * @typedef {import("../dom.js").Child} Child
+ * @typedef {import("../types.js").Sample} Sample
  * @typedef {object} Wish
- * @property {"samples"|"interpolations"|"pieces"} kind  where it is asked for
- * @property {Record<string, any>} body
- * @property {{seed: number, to?: number, n?: number, beats?: number, drift?: number}} query  of the address
+ * @property {"samples"|"interpolations"|"pieces"|"variations"} kind  where it is asked for
+ * @property {() => Record<string, any>} body  raises a Problem where what it takes is not here any more
+ * @property {Query} query  of the address
  * @property {string} stem  what files of it are called
- * @property {boolean} joined  its windows are one music
- * @property {Child[]} words
+ * @property {(sample: Sample) => Child[]} words
  * @property {string} remark
+ * @property {string} [kept]  id of the sample that was made of it
+ *
+ * @typedef {{seed: number, to?: number, n?: number, beats?: number, drift?: number} & Likeness} Query
+ * @typedef {{strength?: number, count?: number}} Likeness
  */
 
 export const FIRST_SIZE = 8;
@@ -30,11 +35,10 @@ export function windowsOf(from, n) {
   const seed = from ?? anySeed();
   return {
     kind: "samples",
-    body: { n, seed },
+    body: () => ({ n, seed }),
     query: { seed, n },
     stem: `${seed}`,
-    joined: false,
-    words: [`${plural(n, "window")} of seed `, h("code", null, seed)],
+    words: () => [`${plural(n, "window")} of seed `, h("code", null, seed)],
     remark: "The same seed gives the same music.",
   };
 }
@@ -49,11 +53,10 @@ export function wayBetween(from, goal, n) {
   const [seed, to] = [from ?? anySeed(), goal ?? anySeed()];
   return {
     kind: "interpolations",
-    body: { from: { seed }, to: { seed: to }, steps: n },
+    body: () => ({ from: { seed }, to: { seed: to }, steps: n }),
     query: { seed, to, n },
     stem: `${seed}-${to}`,
-    joined: false,
-    words: [
+    words: () => [
       `${plural(n, "window")} on the way between seed `,
       h("code", null, seed),
       " and ",
@@ -73,12 +76,37 @@ export function pieceOf(from, beats, drift) {
   const seed = from ?? anySeed();
   return {
     kind: "pieces",
-    body: { beats, seed, drift },
+    body: () => ({ beats, seed, drift }),
     query: { seed, beats, drift },
     stem: `${seed}-piece`,
-    joined: true,
-    words: [`A piece of ${plural(beats, "beat")} of seed `, h("code", null, seed)],
+    words: () => [`A piece of ${plural(beats, "beat")} of seed `, h("code", null, seed)],
     remark: "The same seed gives the same piece; a longer one begins with it.",
+  };
+}
+
+/**
+ * @param {number|null} from  seed; null: any
+ * @param {{source: object|null, strength: number, n: number}} likeness  source null: the file is not here any more
+ * @param {string} [kept]  id of the sample
+ * @returns {Wish}
+ */
+export function likeSong(from, { source, strength, n }, kept) {
+  const seed = from ?? anySeed();
+  return {
+    kind: "variations",
+    body: () => {
+      if (source) return { source, strength, n, seed };
+      const detail = "Choose its file again to have it played otherwise.";
+      throw new Problem(0, { title: "Your song is not kept", detail });
+    },
+    query: { seed, strength, count: n },
+    stem: `${seed}-variation`,
+    words: (sample) => [
+      `${plural(n, "variation")} on ${sample.source?.name ?? "a song"}, strength ${strength}, of seed `,
+      h("code", null, seed),
+    ],
+    remark: "At 0 it is the song itself, at 1 new music near it.",
+    kept,
   };
 }
 
@@ -90,6 +118,8 @@ export function wishOf(query) {
   const given = (/** @type {string} */ name) => (query.get(name) ? Number(query.get(name)) : null);
   const [seed, to, beats] = [given("seed"), given("to"), given("beats")];
   const n = given("n") || FIRST_SIZE;
+  const [kept, strength, count] = [query.get("like"), given("strength"), given("count")];
+  if (kept) return likeSong(seed, { source: null, strength: strength ?? 0, n: count ?? 1 }, kept);
   if (beats !== null) return pieceOf(seed, beats, given("drift") ?? FIRST_DRIFT);
   return to === null ? windowsOf(seed, n) : wayBetween(seed, to, n);
 }

@@ -32,17 +32,28 @@ const TAKES = [
 ];
 
 /**
- * What there is to hear in a sample.
+ * What a window of variations is called: the windows of one follow one another.
+ * @param {number} index
+ * @param {number|undefined} length  windows of what it is like
+ */
+function titled(index, length) {
+  if (length === undefined) return `Window ${index + 1}`;
+  const variation = `Variation ${Math.floor(index / length) + 1}`;
+  return length === 1 ? variation : `${variation}, window ${(index % length) + 1}`;
+}
+
+/**
+ * What there is to hear in a sample: its windows, or all of a piece or of one variation.
  * @param {Sample} sample
- * @param {boolean} joined  all windows are one music
  * @returns {Music[]}
  */
-export function musicOf({ windows }, joined) {
-  if (!joined) {
-    return windows.map(({ index, notes }) => ({ title: `Window ${index + 1}`, notes, steps: STEPS, window: index }));
+export function musicOf({ windows, n, source, options }) {
+  const length = source?.windows;
+  if (options.drift === null && length !== n) {
+    return windows.map(({ index, notes }) => ({ title: titled(index, length), notes, steps: STEPS, window: index }));
   }
   const notes = windows.flatMap((window) => window.notes);
-  return [{ title: "Piece", notes, steps: windows.length * STEPS, window: null }];
+  return [{ title: source ? "Variation" : "Piece", notes, steps: n * STEPS, window: null }];
 }
 
 /** @param {Note[]} notes */
@@ -74,8 +85,8 @@ export class MusicCard {
     this.roll = new Roll(notes, range, `${title}: ${words}`, signal, steps);
     const long = steps > STEPS;
     // What is wider than the page is moved with the arrow keys too.
-    this.frame = h("div", { class: "roll-frame", ...(long && { tabindex: 0, role: "group", "aria-label": `Roll of ${title}` }) });
-    this.frame.append(this.roll.canvas);
+    const reached = long && { tabindex: 0, role: "group", "aria-label": `Roll of ${title}` };
+    this.frame = h("div", { class: "roll-frame", ...reached }, this.roll.canvas);
     this.trouble = h("div");
     this.button = button("Play", () => this.toggle(), {
       class: "play",
@@ -142,6 +153,7 @@ export class MusicCard {
   follow(step) {
     const { frame } = this;
     const at = this.roll.x(step);
-    if (at < frame.scrollLeft || at > frame.scrollLeft + frame.clientWidth) frame.scrollLeft = at - frame.clientWidth / 8;
+    const seen = at >= frame.scrollLeft && at <= frame.scrollLeft + frame.clientWidth;
+    if (!seen) frame.scrollLeft = at - frame.clientWidth / 8;
   }
 }
