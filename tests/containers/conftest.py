@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def commit(name: str) -> str:
     if done.returncode:
         pytest.skip(f"no commit {name} here: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def checkout(name: str, folder: Path) -> Path:
+    """The files of a commit, in `folder`."""
+    command = ["git", "-C", ROOT, "-c", "tar.umask=user", "archive", commit(name)]
+    archive = subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

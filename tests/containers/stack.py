@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 import servers
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,30 @@ class Stack:
     def headers(self) -> dict[str, str]:
         """What says who asks."""
         return {"Authorization": f"Bearer {self.keys['admin']}"}
+
+    def client(self) -> httpx.Client:
+        """A client of the gateway."""
+        return httpx.Client(base_url=self.url, headers=self.headers, timeout=60)
+
+    def containers(self, service: str) -> list[str]:
+        """The running containers of a service."""
+        return self.compose("ps", "-q", service).split()
+
+    def logged(self, container: str) -> list[dict[str, Any]]:
+        """The lines that one of our containers has logged."""
+        merged = ["sh", "-c", f"docker logs {container} 2>&1"]
+        text = subprocess.run(merged, env={**os.environ, **self.engine}, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in text.stdout.splitlines() if line.startswith("{")]
+
+    def kill(self, service: str) -> None:
+        """SIGKILL the first container of a service, and start it again as its host's restart would."""
+        container = self.containers(service)[0]
+        self.docker("kill", container)
+        self.docker("start", container)
+
+    def wait_until_ready(self, seconds: float = 120) -> None:
+        """Wait until gateway, api and what it depends on answer."""
+        servers.wait_for(lambda: servers.answers(f"{self.url}/readyz"), seconds, "the gateway's /readyz")
 
     def left(self) -> dict[str, list[str]]:
         """What the engine holds of the project."""

@@ -1,20 +1,23 @@
-"""docker-compose.yml, really started: what its images are, and the journey through the gateway."""
+"""docker-compose.yml, really started: its images, the journey through the gateway, and scaling. In this order."""
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
-from corpus import data_folder
-from system.journey import problem, travel
+import servers
+from corpus import data_folder, midi_files
+from system.journey import build, get, pages, post, problem, travel
 
-from .conftest import Measured, commit
+from .conftest import Measured, checkout, commit
 from .stack import BUILT, IMAGE, Stack
 
 MB = 10**6
 OVER_BASE = {"api": 250 * MB, "preprocess": 250 * MB}
 ALTOGETHER = {"trainer": 1500 * MB, "sampler": 1500 * MB}
+EVERYTHING = ("gateway", "api", "sampler", "preprocess", "trainer", "redis", "minio", "postgres")
 
 
 def inspected(stack: Stack, image: str) -> dict[str, Any]:
@@ -40,6 +43,27 @@ def test_images_are_small_labelled_and_run_as_nobody_in_particular(stack: Stack,
             assert cuda != "None" or size < ALTOGETHER[name]
 
 
+def test_a_change_in_our_code_makes_one_layer_anew(stack: Stack, measured: Measured, tmp_path: Path) -> None:
+    source = checkout("HEAD", tmp_path)
+    builder = Stack(stack.engine, stack.project, source, stack.folder, stack.port)
+    before = inspected(stack, IMAGE.format("api"))["RootFS"]["Layers"]
+    changed = source / "services/api/pianola_api/__init__.py"
+    changed.write_text(changed.read_text() + "\nCHANGED = True\n")
+    start = time.monotonic()
+    (stack.folder / "images.yml").rename(stack.folder / "kept.yml")
+    try:
+        other = {"services": {"api": {"image": IMAGE.format("changed")}}}
+        (stack.folder / "images.yml").write_text(json.dumps(other))
+        builder.compose("build", "api")
+        after = inspected(stack, IMAGE.format("changed"))["RootFS"]["Layers"]
+        stack.docker("rmi", "--no-prune", IMAGE.format("changed"))
+    finally:
+        (stack.folder / "kept.yml").rename(stack.folder / "images.yml")
+    measured(f"build of the api after a change in one line: {time.monotonic() - start:.0f} s")
+    assert len(before) == len(after)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+
+
 def test_the_journey_through_the_gateway(stack: Stack, measured: Measured, tmp_path: Path) -> None:
     words = tmp_path / "words.mid"
     words.write_bytes(b"These are words, not music.")
@@ -47,3 +71,57 @@ def test_the_journey_through_the_gateway(stack: Stack, measured: Measured, tmp_p
     travel(stack.url, stack.url, data_folder("small"), [words], stack.headers)
     measured(f"the journey (two trainings, two evaluations of 1,000 samples): {time.monotonic() - start:.0f} s")
     assert problem(httpx.get(f"{stack.url}/v1/runs"), 401)["code"] == "unauthorised"
+
+
+def upload(api: httpx.Client, name: str, files: list[Path]) -> None:
+    post(api, "/v1/datasets", json={"name": name})
+    post(api, f"/v1/datasets/{name}/files", files=[("files", (file.name, file.read_bytes())) for file in files])
+
+
+def submit(api: httpx.Client, model: str, seed: int = 5, **options: object) -> str:
+    given = {"batch": 16, "threads": 1, "precision": "float32", **options}
+    body = {"dataset": "journey", "family": "vae", "preset": "default", "options": given, "seed": seed, "model": model}
+    return str(post(api, "/v1/runs", json=body)["id"])
+
+
+def ended(api: httpx.Client, run: str, seconds: float) -> dict[str, Any]:
+    servers.wait_for(lambda: get(api, f"/v1/runs/{run}")["finished_at"], seconds, f"the end of {run}")
+    found: dict[str, Any] = get(api, f"/v1/runs/{run}")
+    assert found["state"] == "succeeded", found
+    return found
+
+
+def test_work_is_spread_over_replicas(stack: Stack, measured: Measured) -> None:
+    seconds = stack.up(preprocess=4, trainer=2, sampler=2)
+    measured(f"`up --wait` with preprocess=4, trainer=2, sampler=2: {seconds:.0f} s")
+    with stack.client() as api:
+        runs = [submit(api, f"of-two-{number}", seed=number, epochs=1) for number in range(2)]
+        names = [f"spread-{number}" for number in range(16)]
+        for name in names:
+            upload(api, name, midi_files("small"))
+        with ThreadPoolExecutor(4) as several:
+            list(several.map(lambda name: build(api, name), names))
+        for run in runs:
+            ended(api, run, 240)
+        workers = {attempt["worker"] for run in runs for attempt in pages(api, f"/v1/runs/{run}/attempts")}
+        asked = {"json": {"n": 1}, "headers": {"Accept": "audio/midi"}}
+        for _ in range(24):
+            assert api.post("/v1/models/of-two-0/samples", **asked).is_success  # type: ignore[arg-type]
+    built = {each: sum(line.get("event") == "chunk_built" for line in stack.logged(each))
+             for each in stack.containers("preprocess")}  # fmt: skip
+    drawn = {each: windows_of(stack, each) for each in stack.containers("sampler")}
+    measured(f"chunks built by four preprocess workers: {sorted(built.values())}")
+    measured(f"runs trained by {len(workers)} trainers; windows of two samplers: {sorted(drawn.values())}")
+    assert len(built) == 4
+    assert min(built.values()) > 0, built
+    assert len(workers) == 2, workers
+    assert len(drawn) == 2
+    assert min(drawn.values()) > 0, drawn
+
+
+def windows_of(stack: Stack, sampler: str) -> int:
+    """How many windows one sampler has answered, as it tells Prometheus."""
+    script = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8471/metrics').read().decode())"
+    text = stack.docker("exec", sampler, "python", "-c", script)
+    (line,) = [line for line in text.splitlines() if line.startswith("pianola_sampler_windows_total ")]
+    return int(float(line.split()[1]))
