@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
@@ -34,6 +34,10 @@ class Held:
 
     def positions(self, seed: int, indices: Sequence[int], labels: Labels | None = None) -> Positions:
         return np.array([[seed + index] for index in indices], np.float32)
+
+    def moved(self, amounts: Mapping[str, float]) -> Positions:
+        assert not amounts
+        return np.zeros(1, np.float32)
 
     def windows(self, z: Positions, threshold: float, labels: Labels | None = None) -> Rolls:
         self.batches.append(z[:, 0].tolist())

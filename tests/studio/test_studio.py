@@ -130,11 +130,11 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
         assert saved(page, sounding.get_by_role("button", name=re.compile("as sound"))).startswith(b"RIFF")
     assert saved(page, page.get_by_role("button", name="All as zip")).startswith(b"PK")
 
-    drawn = page.get_by_label("Seed").input_value()
+    drawn = page.get_by_label("Seed", exact=True).input_value()
     words = windows.first.inner_text()
     page.reload()
     expect(windows).to_have_count(8)
-    assert (page.get_by_label("Seed").input_value(), windows.first.inner_text()) == (drawn, words)
+    assert (page.get_by_label("Seed", exact=True).input_value(), windows.first.inner_text()) == (drawn, words)
     page.get_by_role("button", name="New windows").click()
     expect(page.get_by_label("Seed")).not_to_have_value(drawn)
 

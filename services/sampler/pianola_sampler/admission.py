@@ -55,8 +55,8 @@ class Deadline:
         try:
             return future.result(self.left())
         except TimeoutError:
-            if future.done():
-                raise  # its own, not the wait's
+            if future.done():  # the error is its own, or it came in the last moment
+                return future.result()
             raise self.passed() from None
 
     @contextmanager
