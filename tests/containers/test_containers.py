@@ -1,7 +1,8 @@
-"""docker-compose.yml, really started: its images, the journey through the gateway, and scaling. In this order."""
+"""docker-compose.yml, really started: its images, the journey, scaling and backup. In this order."""
 
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from corpus import data_folder, midi_files
 from system.journey import build, get, pages, post, problem, travel
 
 from .conftest import Measured, checkout, commit
-from .stack import BUILT, IMAGE, Stack
+from .stack import BUILT, IMAGE, ROOT, Stack, deployed
 
 MB = 10**6
 OVER_BASE = {"api": 250 * MB, "preprocess": 250 * MB}
@@ -125,3 +126,44 @@ def windows_of(stack: Stack, sampler: str) -> int:
     text = stack.docker("exec", sampler, "python", "-c", script)
     (line,) = [line for line in text.splitlines() if line.startswith("pianola_sampler_windows_total ")]
     return int(float(line.split()[1]))
+
+
+def test_a_backup_is_a_fresh_stack_elsewhere(stack: Stack, measured: Measured, tmp_path: Path) -> None:
+    start = time.monotonic()
+    inside, here = "/var/lib/pianola/backup.tar", tmp_path / "backup.tar"
+    operations = ("exec", "-T", "api", "python", "-m", "pianola.operations")
+    stack.compose(*operations, "doctor")
+    stack.compose(*operations, "gc", "--dry-run")
+    stack.compose(*operations, "backup", inside)
+    stack.compose("cp", f"api:{inside}", str(here))
+    stack.compose("exec", "-T", "api", "rm", inside)
+    measured(f"backup: {time.monotonic() - start:.0f} s, {here.stat().st_size / MB:.0f} MB")
+    with stack.client() as api:
+        before, music = names(api), sampled(api)
+    here.chmod(0o644)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with deployed(stack.engine, "pianola-test-restored", ROOT, folder) as other:
+        start = time.monotonic()
+        other.compose("up", "-d", "--wait", "postgres", "redis", "minio")
+        mounted = ["-v", f"{here}:/backup.tar:ro"]
+        command = ["python", "-m", "pianola.operations", "restore", "/backup.tar"]
+        other.compose("run", "--rm", "-T", "--no-deps", *mounted, "api", *command)
+        other.keys.update(stack.keys)  # keys are rows as well
+        other.up()
+        measured(f"restore into a fresh stack, up and healthy: {time.monotonic() - start:.0f} s")
+        with other.client() as api:
+            assert names(api) == before
+            assert sampled(api) == music
+
+
+def names(api: httpx.Client) -> Mapping[str, set[str]]:
+    return {kind: {each[key] for each in pages(api, f"/v1/{kind}")}
+            for kind, key in (("datasets", "digest"), ("runs", "id"), ("models", "checkpoint"))}  # fmt: skip
+
+
+def sampled(api: httpx.Client, model: str = "vae-of-journey") -> bytes:
+    asked = {"seed": 3, "n": 1}
+    return (
+        api.post(f"/v1/models/{model}/samples", json=asked, headers={"Accept": "audio/midi"}).raise_for_status().content
+    )
