@@ -136,7 +136,7 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
     expect(windows).to_have_count(8)
     assert (page.get_by_label("Seed", exact=True).input_value(), windows.first.inner_text()) == (drawn, words)
     page.get_by_role("button", name="New windows").click()
-    expect(page.get_by_label("Seed")).not_to_have_value(drawn)
+    expect(page.get_by_label("Seed", exact=True)).not_to_have_value(drawn)
 
 
 def test_a_midi_file_has_the_tempo_that_is_heard(embedded: Embedded, browser_page: Page) -> None:
