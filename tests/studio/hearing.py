@@ -74,3 +74,31 @@ def something_like_a_song(page: Page, song: Path, broken: Path) -> None:
         itself.get_by_role("button", name="as MIDI").click()
     taken = Path(download.value.path()).read_bytes()
     assert read_midi(taken).strikes.sum() == sum(len(window["notes"]) for window in one.value.json()["windows"])
+
+
+def the_map(page: Page) -> None:
+    """Asked for when it is opened; a window is named and played at its own place, and so is any place between."""
+    with page.expect_response("**/map") as answered:
+        page.get_by_text("Map of its music").click()
+    told = answered.value.json()
+    area = page.get_by_role("img", name="Where its music lies")
+    expect(area.locator("circle.map-tint")).to_have_count(len(told["windows"]))
+    shown = page.get_by_role("figure").filter(has=area)
+    assert set(shown.get_by_role("listitem").all_inner_texts()) == {point["label"] for point in told["windows"]}
+    area.focus()
+    page.keyboard.press("Home")
+    first = min(told["windows"], key=lambda point: point["x"])
+    expect(shown).to_contain_text(f"{first['file']}, window {first['window'] + 1}, composer {first['label']}")
+    with page.expect_response("**/samples") as played:
+        page.keyboard.press("Enter")
+    assert played.value.request.post_data_json["at"] == [[round(first["x"], 4), round(first["y"], 4)]]
+    expect(page.get_by_role("article")).to_have_count(1)
+    with page.expect_response("**/samples") as elsewhere:
+        area.click(position={"x": 3, "y": 3})
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("")
+    there = elsewhere.value.json()["id"]
+    assert there != played.value.json()["id"]
+    with page.expect_response("**/samples") as again:
+        page.reload()
+    assert again.value.json()["id"] == there, "the address is the music"
+    expect(area).to_be_visible()

@@ -10,7 +10,7 @@ from servers import Embedded
 
 from pianola_cli.client import Client
 
-from .hearing import a_piece_of_a_seed, something_like_a_song
+from .hearing import a_piece_of_a_seed, something_like_a_song, the_map
 from .test_studio import RUN_SECONDS, state
 
 
@@ -91,6 +91,7 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     broken = tmp_path / "broken.mid"
     broken.write_bytes(b"not music")
     something_like_a_song(page, midi_files("small")[4], broken)
+    the_map(page)
 
     page.get_by_role("link", name="go on from it").click()
     expect(page.get_by_label("Begin with")).to_have_value(name)

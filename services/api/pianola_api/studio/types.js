@@ -234,6 +234,20 @@
  * @property {{name: string|null, windows: number}|null} source  what it is like
  * @property {SampleWindow[]} windows
  *
+ * @typedef {object} MapPoint  A window of the data.
+ * @property {number} x
+ * @property {number} y
+ * @property {string} file
+ * @property {number|null} window
+ * @property {string|null} label
+ *
+ * @typedef {object} LatentMap
+ * @property {string} dataset
+ * @property {string[]} axes
+ * @property {string|null} field  of the labels
+ * @property {number} of
+ * @property {MapPoint[]} windows
+ *
  * @typedef {object} Place  What a view is given: where to draw, and until when.
  * @property {HTMLElement} root
  * @property {string[]} params  parts of the address

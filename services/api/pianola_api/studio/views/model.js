@@ -10,9 +10,10 @@ import { amend, link } from "../router.js";
 import { button, loading, problemBox, workButton } from "../widgets.js";
 import { aboutModel } from "./model_about.js";
 import { PieceForm } from "./model_pieces.js";
+import { mapOf } from "./model_map.js";
 import { Playing } from "./model_playing.js";
 import { ResemblanceForm } from "./model_resemblance.js";
-import { FIRST_SIZE, likeSong, pieceOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
+import { FIRST_SIZE, likeSong, pieceOf, placeAt, placeOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
 import { MusicCard, musicOf } from "./music_card.js";
 
 /**
@@ -89,6 +90,7 @@ class Stage {
     this.resemblance = new ResemblanceForm(query, (likeness, fresh) => {
       void this.draw(likeSong(fresh ? null : chosen(this.seed), likeness));
     });
+    this.map = mapOf(name, placeOf(query), (x, y) => void this.hear(placeAt(x, y)), signal);
     this.also = [...this.pieces.fields, ...this.resemblance.fields, ...this.playing.fields];
     this.tempoWords = h("output", { for: this.tempo.control.id });
     this.tempo.element.append(this.tempoWords);
@@ -99,7 +101,8 @@ class Stage {
     this.tempo.control.addEventListener("change", () => this.remember());
     this.size.control.addEventListener("change", () => {
       const { seed, to } = this.wish.query;
-      void this.draw(to === undefined ? windowsOf(seed, this.windows) : wayBetween(seed, to, this.windows));
+      const n = this.windows;
+      void this.draw(to === undefined ? windowsOf(seed ?? null, n) : wayBetween(seed ?? null, to, n));
     });
     this.setTempo();
   }
@@ -159,6 +162,12 @@ class Stage {
     this.show(/** @type {Sample} */ (this.sample));
   }
 
+  /** @param {Wish} wish  that is played as soon as it is there */
+  async hear(wish) {
+    await this.draw(wish);
+    if (this.wish === wish) this.playAll();
+  }
+
   /** @param {Sample} sample */
   show(sample) {
     this.drawn.abort();
@@ -173,7 +182,7 @@ class Stage {
       this.cards.map(({ element }) => element),
     );
     const { seed, to } = this.wish.query;
-    this.seed.control.value = String(seed);
+    this.seed.control.value = String(seed ?? "");
     this.goal.control.value = String(to ?? "");
     this.playing.told(sample);
     put(
@@ -271,6 +280,7 @@ export async function modelView({ root, params, query, signal }) {
     stage.playing.element,
     stage.pieces.element,
     stage.resemblance.element,
+    stage.map,
     stage.trouble,
     stage.about,
     stage.grid,

@@ -16,7 +16,7 @@ import { plural } from "../format.js";
  * @property {string} remark
  * @property {string} [kept]  id of the sample that was made of it
  *
- * @typedef {{seed: number, to?: number, n?: number, beats?: number, drift?: number} & Likeness} Query
+ * @typedef {{seed?: number, at?: string, to?: number, n?: number, beats?: number, drift?: number} & Likeness} Query
  * @typedef {{strength?: number, count?: number}} Likeness
  */
 
@@ -111,6 +111,33 @@ export function likeSong(from, { source, strength, n }, kept) {
 }
 
 /**
+ * @param {number} x  of the model's map
+ * @param {number} y
+ * @returns {Wish}
+ */
+export function placeAt(x, y) {
+  const place = [x, y].map((each) => Number(each.toFixed(4)));
+  const words = place.map((each) => each.toFixed(2)).join(", ");
+  return {
+    kind: "samples",
+    body: () => ({ at: [place] }),
+    query: { at: place.join(",") },
+    stem: `at-${place.join("-")}`,
+    words: () => [`What lies at ${words} of the map`],
+    remark: "The same place gives the same music.",
+  };
+}
+
+/**
+ * @param {URLSearchParams} query
+ * @returns {[number, number]|null} a place of the map
+ */
+export function placeOf(query) {
+  const [x, y, ...rest] = (query.get("at") ?? "").split(",").map(Number);
+  return Number.isFinite(x) && Number.isFinite(y) && rest.length === 0 ? [x, y] : null;
+}
+
+/**
  * @param {URLSearchParams} query
  * @returns {Wish}
  */
@@ -119,6 +146,8 @@ export function wishOf(query) {
   const [seed, to, beats] = [given("seed"), given("to"), given("beats")];
   const n = given("n") || FIRST_SIZE;
   const [kept, strength, count] = [query.get("like"), given("strength"), given("count")];
+  const place = placeOf(query);
+  if (place) return placeAt(...place);
   if (kept) return likeSong(seed, { source: null, strength: strength ?? 0, n: count ?? 1 }, kept);
   if (beats !== null) return pieceOf(seed, beats, given("drift") ?? FIRST_DRIFT);
   return to === null ? windowsOf(seed, n) : wayBetween(seed, to, n);
