@@ -121,7 +121,9 @@ export function workButton(text, work, where, props = {}) {
       try {
         await work();
       } catch (error) {
-        put(where, problemBox(/** @type {Error} */ (error)));
+        // Who leaves the view ends its requests: that is no failure.
+        const left = error instanceof DOMException && error.name === "AbortError";
+        if (!left) put(where, problemBox(/** @type {Error} */ (error)));
       } finally {
         element.disabled = false;
       }
