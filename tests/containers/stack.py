@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import servers
@@ -81,11 +80,11 @@ class Stack:
         """The running containers of a service."""
         return self.compose("ps", "-q", service).split()
 
-    def logged(self, container: str) -> list[dict[str, Any]]:
-        """The lines that one of our containers has logged."""
+    def logged(self, container: str) -> str:
+        """What a container has logged."""
         merged = ["sh", "-c", f"docker logs {container} 2>&1"]
-        text = subprocess.run(merged, env={**os.environ, **self.engine}, capture_output=True, text=True, check=True)
-        return [json.loads(line) for line in text.stdout.splitlines() if line.startswith("{")]
+        given = {**os.environ, **self.engine}
+        return subprocess.run(merged, env=given, capture_output=True, text=True, check=True).stdout
 
     def kill(self, service: str) -> None:
         """SIGKILL the first container of a service, and start it again as its host's restart would."""

@@ -1,8 +1,10 @@
-"""docker-compose.yml, really started: its images, the journey, scaling and backup. In this order."""
+"""docker-compose.yml, really started: its images, the journey, scaling, backup, kills and an upgrade. In this order."""
 
+import hashlib
 import json
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ from typing import Any
 import httpx
 import servers
 from corpus import data_folder, midi_files
-from system.journey import build, get, pages, post, problem, travel
+from system.journey import build, follow, get, pages, post, problem, travel
 
 from .conftest import Measured, checkout, commit
 from .stack import BUILT, IMAGE, ROOT, Stack, deployed
 
 MB = 10**6
 OVER_BASE = {"api": 250 * MB, "preprocess": 250 * MB}
+EVERYTHING = ("preprocess", "trainer", "gateway", "api", "sampler", "redis", "minio", "postgres")
 ALTOGETHER = {"trainer": 1500 * MB, "sampler": 1500 * MB}
 EVERYTHING = ("gateway", "api", "sampler", "preprocess", "trainer", "redis", "minio", "postgres")
 
@@ -95,6 +98,7 @@ def ended(api: httpx.Client, run: str, seconds: float) -> dict[str, Any]:
 def test_work_is_spread_over_replicas(stack: Stack, measured: Measured) -> None:
     seconds = stack.up(preprocess=4, trainer=2, sampler=2)
     measured(f"`up --wait` with preprocess=4, trainer=2, sampler=2: {seconds:.0f} s")
+    before = {**counted(stack, "preprocess", chunks_of), **counted(stack, "sampler", windows_of)}
     with stack.client() as api:
         runs = [submit(api, f"of-two-{number}", seed=number, epochs=1) for number in range(2)]
         names = [f"spread-{number}" for number in range(16)]
@@ -108,9 +112,8 @@ def test_work_is_spread_over_replicas(stack: Stack, measured: Measured) -> None:
         asked = {"json": {"n": 1}, "headers": {"Accept": "audio/midi"}}
         for _ in range(24):
             assert api.post("/v1/models/of-two-0/samples", **asked).is_success  # type: ignore[arg-type]
-    built = {each: sum(line.get("event") == "chunk_built" for line in stack.logged(each))
-             for each in stack.containers("preprocess")}  # fmt: skip
-    drawn = {each: windows_of(stack, each) for each in stack.containers("sampler")}
+    built = {each: count - before[each] for each, count in counted(stack, "preprocess", chunks_of).items()}
+    drawn = {each: count - before[each] for each, count in counted(stack, "sampler", windows_of).items()}
     measured(f"chunks built by four preprocess workers: {sorted(built.values())}")
     measured(f"runs trained by {len(workers)} trainers; windows of two samplers: {sorted(drawn.values())}")
     assert len(built) == 4
@@ -118,6 +121,16 @@ def test_work_is_spread_over_replicas(stack: Stack, measured: Measured) -> None:
     assert len(workers) == 2, workers
     assert len(drawn) == 2
     assert min(drawn.values()) > 0, drawn
+
+
+def counted(stack: Stack, service: str, count: Callable[[Stack, str], int]) -> dict[str, int]:
+    """What each container of a service has done since it was started."""
+    return {each: count(stack, each) for each in stack.containers(service)}
+
+
+def chunks_of(stack: Stack, worker: str) -> int:
+    """How many chunks one preprocess worker has built, as it logs them; two lines may stand on one."""
+    return stack.logged(worker).count('"event": "chunk_built"')
 
 
 def windows_of(stack: Stack, sampler: str) -> int:
@@ -167,3 +180,69 @@ def sampled(api: httpx.Client, model: str = "vae-of-journey") -> bytes:
     return (
         api.post(f"/v1/models/{model}/samples", json=asked, headers={"Accept": "audio/midi"}).raise_for_status().content
     )
+
+
+def test_every_container_is_killed_once_and_nothing_is_lost(stack: Stack, measured: Measured) -> None:
+    """While a dataset is built and a model trained; each is killed when there is work for it."""
+    stack.up()  # one of each again: nobody else can do the work of the killed
+    files = midi_files("medium")
+    with stack.client() as api:
+        upload(api, "undisturbed", files)
+        wanted = build(api, "undisturbed")["digest"]
+        upload(api, "disturbed", files)
+        run = submit(api, "survivor", evaluate_every_steps=4, epochs=1)
+        where = f"/v1/runs/{run}/checkpoints"
+        servers.wait_for(lambda: get(api, where)["items"], 300, "the first checkpoint")
+        kept = {checkpoint["digest"] for checkpoint in pages(api, where)}
+        before = sampled(api)
+        post(api, "/v1/datasets/disturbed/build")
+    start = time.monotonic()
+    for service in EVERYTHING:
+        stack.kill(service)
+        stack.wait_until_ready()
+    with stack.client() as api:
+        servers.wait_for(lambda: settled(api, "disturbed"), 240, "the build")
+        assert get(api, "/v1/datasets/disturbed")["digest"] == wanted
+        ended(api, run, 300)
+        measured(f"eight kills, and everything at its end: {time.monotonic() - start:.0f} s")
+        attempts = list(pages(api, f"/v1/runs/{run}/attempts"))
+        assert len(attempts) > 1, "the trainer was killed in its first attempt"
+        steps = [checkpoint["step"] for checkpoint in pages(api, where)]
+        assert len(set(steps)) == len(steps), "what was kept is not learnt again"
+        assert "succeeded" in [kind for kind, _ in follow(api, run)]  # which sees that no event is missing
+        left = {checkpoint["digest"] for checkpoint in pages(api, where)}
+        assert kept < left
+        for digest in left:
+            data = api.get(f"{where}/{digest}").raise_for_status().content
+            assert hashlib.sha256(data).hexdigest() == digest
+        assert sampled(api) == before
+
+
+def settled(api: httpx.Client, name: str) -> bool:
+    return get(api, f"/v1/datasets/{name}")["state"] not in ("open", "building")
+
+
+def test_an_upgrade_keeps_the_data(stack: Stack, measured: Measured, tmp_path: Path) -> None:
+    """From the images of the previous commit, or of PIANOLA_UPGRADE_FROM, to those of the checkout."""
+    stack.compose("stop")
+    source, folder = tmp_path / "older", tmp_path / "upgraded"
+    source.mkdir()
+    folder.mkdir()
+    checkout(os.environ.get("PIANOLA_UPGRADE_FROM", "HEAD~"), source)
+    with deployed(stack.engine, "pianola-test-upgraded", source, folder) as older:
+        older.build()
+        older.up()
+        with older.client() as api:
+            upload(api, "journey", midi_files("small"))
+            digest = build(api, "journey")["digest"]
+            run = submit(api, "vae-of-journey", epochs=1)
+            before = ended(api, run, 240)
+        newer = Stack(older.engine, older.project, ROOT, folder, older.port, older.keys)
+        newer.build()
+        measured(f"upgrade to the checkout's images: {newer.up():.0f} s until healthy")
+        with newer.client() as api:
+            assert get(api, "/v1/datasets/journey")["digest"] == digest
+            assert get(api, f"/v1/runs/{run}")["step"] == before["step"]
+            assert sampled(api).startswith(b"MThd")
+            upload(api, "after", midi_files("small"))
+            build(api, "after")
