@@ -45,7 +45,8 @@ def configure_logs(settings: Settings, service: str, **always: object) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one write: lines of several threads and processes would run into one another else.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -76,4 +77,5 @@ def relay(line: str) -> None:
     if json and not line.startswith("{"):
         structlog.get_logger("child").info("said", line=line)
     else:
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
