@@ -17,7 +17,7 @@ from common import peer
 from torch import Tensor
 
 from pianola.codec.window import Bytes, Integers
-from pianola.models.base import Learner
+from pianola.models.learner import Learner
 from pianola.models.presets import FAMILIES, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
 from pianola.records.best import SLACK

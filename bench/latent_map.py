@@ -23,7 +23,7 @@ from windows import packed_windows
 from pianola.codec.window import Bytes
 from pianola.evaluation.plane import Plane
 from pianola.models.conditions import Batch
-from pianola.models.vae import VaeLearner
+from pianola.models.vae.learner import VaeLearner
 from pianola_trainer.batches import evenly
 from pianola_trainer.points import as_batch
 

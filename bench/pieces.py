@@ -33,8 +33,9 @@ from windows import packed_windows
 from pianola.evaluation.features import features
 from pianola.evaluation.overlap import overlapped_area
 from pianola.evaluation.pictures import lines_png
-from pianola.models.base import Generator, noise_of
+from pianola.models.generator import Generator
 from pianola.models.registry import load_generator, save_generator
+from pianola.models.windows import noise_of
 from pianola_trainer.batches import split
 from pianola_trainer.windows import PackedWindows
 

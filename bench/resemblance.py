@@ -18,9 +18,10 @@ from pianola.codec.options import PRESETS
 from pianola.codec.roll import encode
 from pianola.codec.windows import run_begins, unpack
 from pianola.models.attributes import ATTRIBUTES, measured
-from pianola.models.base import Generator, Windows, noise_of
+from pianola.models.generator import Generator
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
+from pianola.models.windows import Windows, noise_of
 
 STRENGTHS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from common import arguments, report
 
-from pianola.models import compiled_writer
-from pianola.models.compiled_writer import Sizes, Writer, writer_of
-from pianola.models.note_decoder import NoteDecoder
-from pianola.models.note_dice import dice_of
+from pianola.models.notes import native
+from pianola.models.notes.decoder import NoteDecoder
+from pianola.models.notes.dice import dice_of
+from pianola.models.notes.native import Sizes, Writer, writer_of
 from pianola.models.presets import find_preset
 
 GOAL = 10.0
@@ -39,12 +39,12 @@ def decoder() -> tuple[Sizes, dict[str, np.ndarray]]:
 
 def writers() -> dict[str, Writer]:
     """The compiled one, where there is one, and torch's."""
-    found, compiled = {}, compiled_writer.module
+    found, compiled = {}, native.module
     if compiled is None:
         print("installed without a C compiler: there is no compiled writer to measure")
     else:
         found["compiled"] = writer_of(*decoder())
-    compiled_writer.module = None
+    native.module = None
     return found | {"torch": writer_of(*decoder())}
 
 

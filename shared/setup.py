@@ -12,7 +12,7 @@ CODEC = Extension(
     optional=True,
 )
 WRITER = Extension(
-    "pianola.models._writer",
+    "pianola.models.notes._writer",
     [f"native/writer/{name}.c" for name in ("module", "write")],
     depends=["native/writer/writer.h"],
     # The last two let loops be done several numbers at a time; no result depends on them. Products that are fused into

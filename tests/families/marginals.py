@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pianola.models.base import SIDE, Facts, Floats, Generator, Learner, Windows
-from pianola.models.family import Family, Preset, RunOptions
+from pianola.codec.window import SIDE
+from pianola.models.family import Facts, Family, Preset, RunOptions
+from pianola.models.generator import Generator
+from pianola.models.learner import Learner
+from pianola.models.windows import Floats, Windows
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from pianola.models.base import Floats
-from pianola.models.compiled_writer import CompiledWriter, Sizes, Writer, writer_of
-from pianola.models.note_decoder import STOP, NoteDecoder
-from pianola.models.note_dice import Dice, dice_of
+from pianola.models.notes.decoder import STOP, NoteDecoder
+from pianola.models.notes.dice import Dice, dice_of
+from pianola.models.notes.native import CompiledWriter, Sizes, Writer, writer_of
+from pianola.models.windows import Floats
 
 SIZES = Sizes(latent=4, state=32, kernels=4, harmonies=2, registers=2)
 

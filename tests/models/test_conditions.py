@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pianola.models.base import Generator, Learner
 from pianola.models.conditions import FORGOTTEN, Condition, forget, in_proportion
 from pianola.models.family import Preset
-from pianola.models.gan import GanLearner
+from pianola.models.gan.learner import GanLearner
+from pianola.models.generator import Generator
+from pianola.models.learner import Learner
 from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import load_generator, save_generator
-from pianola.models.vae import VaeLearner
+from pianola.models.vae.learner import VaeLearner
 
 from .music import batch, window
 

@@ -6,8 +6,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from pianola.models.base import Generator, NotAGenerator
 from pianola.models.calibration import variety
+from pianola.models.generator import Generator, NotAGenerator
 from pianola.models.presets import PRESETS, BadRunOptions, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
 

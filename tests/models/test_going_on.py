@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from pianola.models.aggregate import Places
-from pianola.models.base import CannotGoOn, Generator, noise_of
-from pianola.models.beginnings import Beginnings
-from pianola.models.compiled_writer import Sizes
 from pianola.models.conditions import Condition
-from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.generator import CannotGoOn, Generator
+from pianola.models.notes.beginnings import Beginnings
+from pianola.models.notes.decoder import NoteDecoder, Notes
+from pianola.models.notes.native import Sizes
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
+from pianola.models.windows import noise_of
 
 from .music import LOWEST_PITCH, Note, batch, window
 

@@ -8,8 +8,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pianola.models.base import Learner
-from pianola.models.gan import LEAST, MARGIN, build_generator, share_of_rows
+from pianola.models.gan.generators import LEAST, MARGIN, build_generator, share_of_rows
+from pianola.models.learner import Learner
 from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import create_learner
 

@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from pianola.codec.options import PRESETS
 from pianola.codec.verdict import judge
-from pianola.models.note_decoder import FIRST_LENGTH, STOP, NoteDecoder, Notes
-from pianola.models.note_dice import MOST_STRUCK, Dice, dice_between, dice_of, writable
-from pianola.models.note_writer import Column, NoteWriter, hear
-from pianola.models.voices import Choir, sing
+from pianola.models.gan.voices import Choir, sing
+from pianola.models.notes.decoder import FIRST_LENGTH, STOP, NoteDecoder, Notes
+from pianola.models.notes.dice import MOST_STRUCK, Dice, dice_between, dice_of, writable
+from pianola.models.notes.writer import Column, NoteWriter, hear
 
 from .decoders import at_random, busy, compiled, decoder
 from .music import CHORDS, LOWEST_PITCH, SCALE, Note, window

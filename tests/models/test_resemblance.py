@@ -10,12 +10,13 @@ import safetensors.torch
 import torch
 
 from pianola.models.attributes import ATTRIBUTES, NoSuchAttribute, find_directions, measured
-from pianola.models.base import Floats, Generator, NoEncoder, Windows, noise_of
 from pianola.models.conditions import Condition
-from pianola.models.encoders import PARTS
+from pianola.models.generator import Generator, NoEncoder
+from pianola.models.notes.variations import parts_of, put_between
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
-from pianola.models.variations import parts_of, put_between
+from pianola.models.vae.encoders import PARTS
+from pianola.models.windows import Floats, Windows, noise_of
 
 from .music import LOWEST_PITCH, batch, window
 

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pianola.models import gan, vae
 from pianola.models.families.vae import VaeOptions
+from pianola.models.gan import learner as gan
 from pianola.models.networks import seeded_build
 from pianola.models.presets import PRESETS, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
+from pianola.models.vae import learner as vae
 
 from .music import batch
 

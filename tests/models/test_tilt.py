@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from pianola.models.base import SIDE
-from pianola.models.note_decoder import STOP, NoteDecoder, Notes
-from pianola.models.note_tilt import LEAST, match_rows
+from pianola.codec.window import SIDE
+from pianola.models.notes.decoder import STOP, NoteDecoder, Notes
+from pianola.models.notes.tilt import LEAST, match_rows
 
 from .music import batch
 

@@ -1,4 +1,4 @@
-"""Weights, dice and openings of any kind through a build of the compiled writer: see test_compiled_writer.py.
+"""Weights, dice and openings of any kind through a build of the compiled writer: see test_native.py.
 
 python wild_writer.py LIBRARY       prints a digest of all that was written, and of the dice that write it
 """
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pianola.models.compiled_writer import CompiledWriter, Sizes, shapes_of
+from pianola.models.notes.native import CompiledWriter, Sizes, shapes_of
 
 WILD = (0.0, 1e-30, 1.0, -1.0, 50.0, 1e30, -1e30, np.inf, -np.inf, np.nan)
 
 
 def main(library: Path) -> None:
-    specification = importlib.util.spec_from_file_location("pianola.models._writer", library)
+    specification = importlib.util.spec_from_file_location("pianola.models.notes._writer", library)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)

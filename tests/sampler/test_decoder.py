@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pianola.models.base import Generator
+from pianola.models.generator import Generator
 from pianola.models.registry import load_generator
 from pianola_sampler.admission import Admission, Deadline, DeadlinePassed, Stopping, TooManyRequests
 from pianola_sampler.decoder import Batching, Decoder, DecoderStuck, Labels, Positions, Rolls, Task, Work

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.making import scales
 
 from pianola.codec.windows import pack
-from pianola.models.base import Learner
+from pianola.models.learner import Learner
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner
 from pianola_trainer.batches import Split, by_file, split

@@ -17,8 +17,8 @@ from trainer import making
 from trainer.making import System, assert_same_weights, tensors
 
 from pianola.codec.windows import pack
-from pianola.models.base import Learner
 from pianola.models.family import RunOptions
+from pianola.models.learner import Learner
 from pianola.models.precision import Precision, has_bfloat16_units, lay_out, multiplying_in
 from pianola.models.presets import resolve
 from pianola.models.registry import create_learner

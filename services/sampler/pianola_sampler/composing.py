@@ -8,7 +8,7 @@ import numpy as np
 
 from pianola.codec.roll import Note
 from pianola.codec.window import SIDE
-from pianola.models.base import noise_of
+from pianola.models.windows import noise_of
 from pianola.records.samples import Recipe
 from pianola_sampler.admission import Deadline
 from pianola_sampler.decoder import Decoder, Positions, Rolls, Task, Work

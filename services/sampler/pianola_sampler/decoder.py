@@ -17,7 +17,7 @@ import structlog
 from pianola_sampler.admission import Deadline
 
 if TYPE_CHECKING:
-    from pianola.models.base import Ends, Generator
+    from pianola.models.generator import Ends, Generator
     from pianola_sampler.measures import Measures
 
 Positions = npt.NDArray[np.float32]

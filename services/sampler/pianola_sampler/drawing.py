@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pianola.models.base import CannotGoOn, NoEncoder
+from pianola.models.generator import CannotGoOn, NoEncoder
 from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola_sampler.admission import Deadline
@@ -20,8 +20,8 @@ from pianola_sampler.resembling import encoded, is_like, is_one_music, resemble,
 from pianola_sampler.scales import Key, snap
 
 if TYPE_CHECKING:
-    from pianola.models.base import Ends, Generator
     from pianola.models.conditions import Condition
+    from pianola.models.generator import Ends, Generator
 
 # In measures: digests are too many to be names there.
 _BY_DIGEST: Final = "by digest"

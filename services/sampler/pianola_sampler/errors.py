@@ -3,7 +3,7 @@
 from typing import Final
 
 from pianola.models.attributes import NoSuchAttribute
-from pianola.models.base import CannotGoOn, NoEncoder, NotAGenerator
+from pianola.models.generator import CannotGoOn, NoEncoder, NotAGenerator
 from pianola_http.problems import Kind
 from pianola_sampler.admission import DeadlinePassed, Stopping, TooManyRequests
 from pianola_sampler.drawing import BadPosition, NoSuchLabel, NoTemperature, OtherCheckpoint

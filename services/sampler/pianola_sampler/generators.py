@@ -15,7 +15,7 @@ from pianola_sampler.admission import Deadline
 from pianola_sampler.decoder import Decoder
 
 if TYPE_CHECKING:
-    from pianola.models.base import Generator
+    from pianola.models.generator import Generator
 
 _log = structlog.get_logger("generators")
 

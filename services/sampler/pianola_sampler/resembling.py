@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pianola.models.base import noise_of
+from pianola.models.windows import noise_of
 from pianola.records.samples import Recipe
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import roll_of

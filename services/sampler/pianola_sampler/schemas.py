@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pianola.codec.window import SIDE, STEPS_PER_QUARTER
-from pianola.models.base import HOTTEST
+from pianola.models.generator import HOTTEST
 from pianola_sampler.negotiation import Form
 from pianola_sampler.scales import PATTERN, Key
 

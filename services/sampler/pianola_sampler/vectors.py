@@ -4,7 +4,7 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 
 from pianola.models.attributes import ATTRIBUTES
-from pianola.models.base import Generator
+from pianola.models.generator import Generator
 from pianola.records import models
 from pianola_http.authentication import protect
 from pianola_sampler import drawing

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from sqlalchemy import exists, select
 from torch import Tensor
 
-from pianola.models.base import Learner
+from pianola.models.learner import Learner
 from pianola.models.registry import save_generator
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, sha256_file
 from pianola.records import leases, runs

@@ -17,8 +17,9 @@ from pianola.evaluation.metrics import compare_counts, count
 from pianola.evaluation.pictures import grid_png
 from pianola.evaluation.plots import accuracy_curves, latent_scatter, loss_curves, note_frequency_plot
 from pianola.evaluation.report_plots import honesty_plot, music_plot
-from pianola.models.base import Generator, Learner, NotAGenerator
 from pianola.models.conditions import Labels, in_proportion
+from pianola.models.generator import Generator, NotAGenerator
+from pianola.models.learner import Learner
 from pianola.models.registry import create_learner, load_generator
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore, verified
 from pianola.records import Records, evaluations, runs

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pianola.codec.window import Bytes, Integers
 from pianola.evaluation.pictures import grid_png
-from pianola.models.base import Learner
 from pianola.models.conditions import Batch, in_proportion
+from pianola.models.learner import Learner
 from pianola.models.registry import load_generator, save_generator
 from pianola_trainer.batches import Split, evenly, step_seed
 from pianola_trainer.checkpoints import File

@@ -21,8 +21,8 @@ import structlog
 import torch
 from torch import distributed
 
-from pianola.models.base import Learner
 from pianola.models.fleet import Fleet
+from pianola.models.learner import Learner
 from pianola_trainer.exits import Exit
 from pianola_trainer.orders import RANK
 

@@ -17,8 +17,8 @@ from pianola.evaluation.features import Features, features
 from pianola.evaluation.fidelity import TooFewVectors, fidelity
 from pianola.evaluation.metrics import count
 from pianola.evaluation.overlap import overlapped_area, shared_share
-from pianola.models.base import Learner
 from pianola.models.conditions import Batch
+from pianola.models.learner import Learner
 from pianola.models.two_sample import CLASSIFIERS, TooFewToTell, two_sample
 from pianola.records.tables import Json
 from pianola_trainer.batches import Split, by_file, evenly, split

@@ -11,8 +11,8 @@ from typing import Any, Final, Self, get_args
 
 import torch
 
-from pianola.models.base import Learner
 from pianola.models.family import RunOptions
+from pianola.models.learner import Learner
 from pianola.models.precision import Precision, lay_out
 from pianola.records.tables import Json
 from pianola_trainer.child import VARIABLES

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from pianola.models.base import Learner
+from pianola.models.learner import Learner
 from pianola.models.precision import multiplying_in
 from pianola_trainer.batches import Batches, step_seed
 from pianola_trainer.points import labelled

@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from pianola.models.base import Learner
 from pianola.models.fleet import Fleet
+from pianola.models.learner import Learner
 from pianola.models.presets import FAMILIES
 from pianola.models.registry import create_learner
 from pianola.records import leases, runs

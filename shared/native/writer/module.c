@@ -1,4 +1,4 @@
-/* pianola.models._writer: the writer of writer.h for Python, within the stable ABI of Python 3.11. */
+/* pianola.models.notes._writer: the writer of writer.h for Python, within the stable ABI of Python 3.11. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>

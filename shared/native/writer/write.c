@@ -1,4 +1,4 @@
-/* One window after another, step by step: see NoteWriter in pianola/models/note_writer.py for what and why. */
+/* One window after another, step by step: see NoteWriter in pianola/models/notes/writer.py for what and why. */
 #include "writer.h"
 
 #include <math.h>

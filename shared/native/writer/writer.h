@@ -1,4 +1,4 @@
-/* The compiled writer of notes: what pianola.models.note_writer does, without torch.
+/* The compiled writer of notes: what pianola.models.notes.writer does, without torch.
  *
  * Weights are those of a NoteDecoder in single precision, as they were learnt; sums are in double precision. Nothing
  * here is a matter of the machine: sums are taken in the order that is written, no products are fused into them, and the
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As note_decoder.py and note_dice.py have them. */
+/* As notes/decoder.py and notes/dice.py have them. */
 enum {
     SIDE = 96,
     STOP = SIDE,
@@ -43,7 +43,7 @@ typedef struct {
 } Decoder;
 
 /* The decoder whose weights lie one after another at `weights`, in the order of Decoder's packing in
- * pianola/models/compiled_writer.py. Returns how many floats these are. */
+ * pianola/models/notes/native.py. Returns how many floats these are. */
 size_t lay_out(const Sizes *sizes, const float *weights, Decoder *decoder);
 
 /* How a window is written. `given` [SIDE, columns] are its first columns, whose dice are put where they choose them. */

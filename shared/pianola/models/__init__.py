@@ -1,3 +1,3 @@
-"""Model families behind one small interface, `base`. `families` and `presets` need no torch; `registry` makes learners
-and generators.
+"""Model families behind a small interface: `learner`, `generator`. `families` and `presets` need no torch; `registry`
+makes learners and loads generators.
 """

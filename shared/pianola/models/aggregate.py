@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pianola.models.base import Floats, noise_of
+from pianola.models.windows import Floats, noise_of
 
 _PREFIX = "places."
 

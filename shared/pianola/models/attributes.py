@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pianola.models.base import SIDE, Facts, Floats, Windows
+from pianola.codec.window import SIDE
+from pianola.models.family import Facts
+from pianola.models.windows import Floats, Windows
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pianola.models.base import PIXELS, Floats, Generator
 from pianola.models.conditions import Labels
+from pianola.models.generator import Generator
+from pianola.models.windows import PIXELS, Floats
 
 # When matching a density: tries, the relative error that ends them, and the bounds of the threshold (0.05..0.95).
 MOST_TRIES = 4

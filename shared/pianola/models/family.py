@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 Size = int | float | list[int]
+Facts = dict[str, Any]
+"""What goes beside tensors in a checkpoint: JSON."""
 SAID_HERE: Final = "said_here"
 """The type of errors whose message is a sentence of ours already."""
 

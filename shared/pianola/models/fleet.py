@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 GROUP: Final = 8
-"""Consecutive windows of a batch that a network may compare with one another (see gan.variety): no share parts them."""
+"""Consecutive windows of a batch that a network may compare with one another (see `variety`): no share parts them."""
 
 
 @dataclass(frozen=True)

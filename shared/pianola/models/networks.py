@@ -1,18 +1,15 @@
-"""What families of networks share: weights with their optimizer and average, painting, the choice of a threshold."""
+"""What families of networks share: weights with their optimizer and average, and how they are saved and loaded."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pianola.models.base import Floats, Generator, Windows, noise_of
 from pianola.models.family import RunOptions
 from pianola.models.fleet import Fleet
 
@@ -25,14 +22,6 @@ def seeded_build(seed: int, kind: type[Net], sizes: Mapping[str, Any]) -> Net:
         torch.manual_seed(seed)
         # Kernels laid out as convolutions want them: up to twice as fast on a CPU.
         return kind(**sizes).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return] # torch's stubs lack this form
-
-
-@contextmanager
-def on_cpu() -> Iterator[None]:
-    """Make tensors on the CPU, whichever device learners use: what plays is the same everywhere, bit for bit."""
-    # torch looks at every call while a device is set: on the CPU there is none to set.
-    with nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu"):
-        yield
 
 
 class Trainee(Generic[Net]):
@@ -125,27 +114,3 @@ def load_plain(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -
     network.load_state_dict(
         {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     )
-
-
-class PixelGenerator(Generator):
-    """Plays by painting: a network gives every pixel its logit, and a threshold decides."""
-
-    def __init__(self, network: nn.Module, latent_size: int, reach: float | None, **identity: Any) -> None:
-        """reach: positions are drawn evenly from -reach..reach; None: from the standard normal distribution."""
-        super().__init__(**identity)
-        self.latent_size = latent_size
-        self._network = network.eval()
-        self._reach = reach
-
-    def draw(self, seed: int, index: int, label: int | None = None) -> Floats:
-        """See Generator."""
-        noise = noise_of(seed, index)
-        if self._reach is None:
-            return noise.standard_normal(self.latent_size).astype(np.float32)
-        return noise.uniform(-self._reach, self._reach, self.latent_size).astype(np.float32)
-
-    def _windows(self, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
-        limit = math.log(threshold / (1 - threshold))
-        # One by one: in a batch, a pixel's last bits would depend on the size of the batch.
-        lit = [self._network(torch.from_numpy(row)[None])[0, 0] > limit for row in z]
-        return torch.stack(lit).numpy().astype(np.uint8)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from pianola.models.base import Learner
+from pianola.models.learner import Learner
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -11,9 +11,10 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from pianola.models.base import Facts, Generator, Learner, NotAGenerator
 from pianola.models.conditions import Condition
-from pianola.models.family import RunOptions
+from pianola.models.family import Facts, RunOptions
+from pianola.models.generator import Generator, NotAGenerator
+from pianola.models.learner import Learner
 from pianola.models.presets import FAMILIES, find_preset
 
 FORMAT = "pianola-generator-1"

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianola.evaluation.fidelity import Vectors, standardised
-from pianola.models.networks import on_cpu
-from pianola.models.note_decoder import Notes
+from pianola.models.device import on_cpu
+from pianola.models.notes.decoder import Notes
 
 Windows = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""The `gan` family's record: its options and presets; its networks are in `pianola.models.gan`."""
+"""The `gan` family's record: its options and presets; it learns in `pianola.models.gan`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FAMILY = Family(
     summary="Generative adversarial network: a generator that learns to pass for the data",
     decides=None,
     presets=(_THESIS, _DEFAULT),
-    learner="pianola.models.gan:GanLearner",
-    generator="pianola.models.gan:build_generator",
+    learner="pianola.models.gan.learner:GanLearner",
+    generator="pianola.models.gan.generators:build_generator",
     place=2,
 )

@@ -70,7 +70,7 @@ FAMILY = Family(
     summary="Variational autoencoder: has a place in its latent space for every window",
     decides="validation_loss",
     presets=(_THESIS, _DEFAULT),
-    learner="pianola.models.vae:VaeLearner",
-    generator="pianola.models.vae_generators:build_generator",
+    learner="pianola.models.vae.learner:VaeLearner",
+    generator="pianola.models.vae.generators:build_generator",
     place=1,
 )

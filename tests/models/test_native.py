@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import pianola
-from pianola.models import compiled_writer
-from pianola.models.compiled_writer import writer_of
-from pianola.models.note_writer import NoteWriter
+from pianola.models.notes import native
+from pianola.models.notes.native import writer_of
+from pianola.models.notes.writer import NoteWriter
 
 from .decoders import SIZES, at_random, busy, compiled, tensors
 
@@ -60,7 +60,7 @@ def test_c_takes_no_arrays_that_do_not_go_together() -> None:
 def test_without_a_compiler_torch_writes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     network, (z, dice) = busy(1), at_random(3, 1)
     expected = compiled(network).write(z, 0.5, 1.0, dice)
-    monkeypatch.setattr(compiled_writer, "module", None)
+    monkeypatch.setattr(native, "module", None)
     writer = writer_of(SIZES, tensors(network))
     assert isinstance(writer, NoteWriter)
     assert np.array_equal(writer.write(z, 0.5, 1.0, dice), expected)
@@ -89,6 +89,6 @@ def test_no_weights_and_no_dice_make_c_touch_what_is_not_its_own(tmp_path: Path)
     flags += ("-DPIANOLA_PLAIN", f"-I{sysconfig.get_path('include')}")
     run(str(COMPILER), *flags, *sorted(SOURCES.glob("*.c")), "-o", library)
     environment = {"LD_PRELOAD": str(sanitizer()), "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
-    wild, installed = Path(__file__).with_name("wild_writer.py"), compiled_writer.module
+    wild, installed = Path(__file__).with_name("wild_writer.py"), native.module
     assert installed is not None and installed.__file__ is not None
     assert run(sys.executable, wild, library, **environment) == run(sys.executable, wild, installed.__file__)

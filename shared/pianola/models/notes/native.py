@@ -1,8 +1,8 @@
 """The writer of notes in C, where it is compiled, and a decoder's weights in the order in which it reads them.
 
-`pianola.models._writer` is made from shared/native/writer when Pianola is installed with a compiler at hand. It takes
-the decisions that note_writer.py takes with torch, many times as fast. Without it, or with PIANOLA_PURE_WRITER=1 in the
-environment, torch writes.
+`pianola.models.notes._writer` is made from shared/native/writer when Pianola is installed with a compiler at hand. It
+takes the decisions that writer.py takes with torch, many times as fast. Without it, or with PIANOLA_PURE_WRITER=1 in
+the environment, torch writes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from pianola.models.base import SIDE, Floats, Windows
-from pianola.models.note_dice import MOST_STRUCK, Dice, writable
+from pianola.codec.window import SIDE
+from pianola.models.notes.dice import MOST_STRUCK, Dice, writable
+from pianola.models.windows import Floats, Windows
 
 _PLANES, _FAR_PLANES, _SPAN, _FARTHEST, _LENGTH_STATE = 15, 5, 12, 24, 64
 _REACH = 2 * _SPAN + 1
@@ -26,7 +27,7 @@ def _load() -> ModuleType | None:
     if os.environ.get("PIANOLA_PURE_WRITER") == "1":
         return None
     try:
-        from pianola.models import _writer
+        from pianola.models.notes import _writer
     except ImportError:
         return None
     return _writer
@@ -64,8 +65,8 @@ def writer_of(sizes: Sizes, tensors: Mapping[str, Floats]) -> Writer:
         return CompiledWriter(module, sizes, tensors)
     import torch
 
-    from pianola.models.note_decoder import NoteDecoder
-    from pianola.models.note_writer import NoteWriter
+    from pianola.models.notes.decoder import NoteDecoder
+    from pianola.models.notes.writer import NoteWriter
 
     decoder = NoteDecoder(**sizes._asdict(), dropout=0.0)
     decoder.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})

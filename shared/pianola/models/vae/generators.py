@@ -9,17 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pianola.codec.window import SIDE
 from pianola.models.aggregate import Places
 from pianola.models.attributes import TENSOR, directions_of
-from pianola.models.base import SIDE, Ends, Facts, Floats, Generator, Near, Windows
-from pianola.models.beginnings import CANDIDATES, Beginnings
-from pianola.models.compiled_writer import Sizes, Writer, writer_of
 from pianola.models.conditions import beside, count_conditions, label_embedding
-from pianola.models.encoders import LABEL, NoteEncoder, ThesisEncoder, load_encoder
-from pianola.models.networks import PixelGenerator, load_plain, on_cpu
-from pianola.models.note_dice import MOST_STRUCK, Dice, dice_between, dice_of
-from pianola.models.vae_networks import ThesisDecoder
-from pianola.models.variations import parts_of, put_between
+from pianola.models.device import on_cpu
+from pianola.models.family import Facts
+from pianola.models.generator import Ends, Generator, Near
+from pianola.models.networks import load_plain
+from pianola.models.notes.beginnings import CANDIDATES, Beginnings
+from pianola.models.notes.dice import MOST_STRUCK, Dice, dice_between, dice_of
+from pianola.models.notes.native import Sizes, Writer, writer_of
+from pianola.models.notes.variations import parts_of, put_between
+from pianola.models.painting import PixelGenerator
+from pianola.models.vae.encoders import LABEL, NoteEncoder, ThesisEncoder, load_encoder
+from pianola.models.vae.networks import ThesisDecoder
+from pianola.models.windows import Floats, Windows
 
 # Windows that are written together.
 MOST_AT_ONCE = 64

@@ -12,7 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from pianola.models.base import SIDE, Windows
+from pianola.codec.window import SIDE
+from pianola.models.windows import Windows
 
 # Columns that are written anew together: half a quarter note.
 PART = 6

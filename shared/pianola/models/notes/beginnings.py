@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pianola.models.base import Floats, Windows
-from pianola.models.compiled_writer import Sizes
-from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.notes.decoder import NoteDecoder, Notes
+from pianola.models.notes.native import Sizes
+from pianola.models.windows import Floats, Windows
 
 # Positions to choose from.
 CANDIDATES = 32

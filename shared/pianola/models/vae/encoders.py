@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pianola.models.base import SIDE
+from pianola.codec.window import SIDE
 from pianola.models.conditions import LABEL_SIZE, beside, label_embedding
-from pianola.models.note_decoder import Notes
+from pianola.models.generator import Encoder
+from pianola.models.notes.decoder import Notes
 
 LARGEST_LOG = 10.0
 # Names of an encoder's tensors begin with these.
@@ -19,20 +19,7 @@ PARTS = ("encoder.", "dense.", "mean.", "log_variance.")
 LABEL = "label."
 
 
-class Encoder(nn.Module):
-    """From windows to posteriors."""
-
-    latent: int
-
-    @abstractmethod
-    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96].
-
-        labels: int64 [n] for a network with conditions.
-        """
-
-
-class ThesisEncoder(Encoder):
+class ThesisEncoder(nn.Module):
     """Four convolutions and a dense layer: the thesis, section 3.2.1."""
 
     def __init__(self, latent: int, hidden: int) -> None:
@@ -60,7 +47,7 @@ class ThesisEncoder(Encoder):
         return self.mean(hidden), self.log_variance(hidden)
 
 
-class NoteEncoder(Encoder):
+class NoteEncoder(nn.Module):
     """Convolutions down to octaves x beats, and an outline of the window."""
 
     def __init__(self, latent: int, channels: list[int], hidden: int, dropout: float, conditions: int = 0) -> None:
@@ -101,7 +88,9 @@ def outline(windows: Tensor, notes: Notes) -> Tensor:
     return torch.cat([windows.amax(2), notes.struck.amax(1)], 1)
 
 
-def load_encoder(kind: type[Encoder], sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder | None:
+def load_encoder(
+    kind: type[ThesisEncoder | NoteEncoder], sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> Encoder | None:
     """The encoder among a generating half's tensors; None where it was saved without one.
 
     Raises RuntimeError where its tensors are of another shape.

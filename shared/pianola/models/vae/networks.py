@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianola.models.base import PIXELS
 from pianola.models.conditions import LABEL_SIZE, Batch, beside
-from pianola.models.encoders import Encoder, NoteEncoder, ThesisEncoder, outline
 from pianola.models.families.vae import VaeOptions
-from pianola.models.note_decoder import NoteDecoder, Notes
+from pianola.models.notes.decoder import NoteDecoder, Notes
+from pianola.models.vae.encoders import NoteEncoder, ThesisEncoder, outline
+from pianola.models.windows import PIXELS
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,14 @@ class Losses:
         return reconstruction + kl_weight * self.kl.clamp(min=free_bits)
 
 
-class VaeNetwork(Encoder):
+class VaeNetwork(nn.Module):
     """An encoder to a Gaussian over positions, and a likelihood of windows at a position."""
+
+    latent: int
+
+    @abstractmethod
+    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See generator.Encoder."""
 
     @abstractmethod
     def nats(self, windows: Tensor, z: Tensor, labels: Tensor | None = None) -> Tensor:

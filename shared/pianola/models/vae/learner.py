@@ -11,21 +11,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pianola.codec.window import Integers
+from pianola.codec.window import SIDE, Integers
 from pianola.models.aggregate import Places
 from pianola.models.attributes import TENSOR, Directions, directions_of, facts_of, find_directions
 from pianola.models.augmentation import transpose
-from pianola.models.base import PIXELS, SIDE, Facts, Floats, Generator, Learner, noise_of
 from pianola.models.calibration import match_density, match_temperature, variety
 from pianola.models.conditions import Batch, beside, forget
-from pianola.models.encoders import LABEL, PARTS
 from pianola.models.families.vae import VaeOptions
-from pianola.models.family import Preset
+from pianola.models.family import Facts, Preset
+from pianola.models.generator import Generator
+from pianola.models.learner import Learner
 from pianola.models.networks import Trainee, plain, seeded_build
-from pianola.models.note_decoder import Notes
-from pianola.models.note_tilt import match_rows
-from pianola.models.vae_generators import build_generator
-from pianola.models.vae_networks import Losses, NoteNetwork, ThesisNetwork, VaeNetwork, importance_bound
+from pianola.models.notes.decoder import Notes
+from pianola.models.notes.tilt import match_rows
+from pianola.models.vae.encoders import LABEL, PARTS
+from pianola.models.vae.generators import build_generator
+from pianola.models.vae.networks import Losses, NoteNetwork, ThesisNetwork, VaeNetwork, importance_bound
+from pianola.models.windows import PIXELS, Floats, noise_of
 
 # Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pianola.models.base import SIDE
-from pianola.models.note_decoder import STOP, NoteDecoder, Notes
+from pianola.codec.window import SIDE
+from pianola.models.notes.decoder import STOP, NoteDecoder, Notes
 
 ROUNDS = 4
 # A row that has less than this share of the notes, among or between those that sound in the data, gets as much.

@@ -1,43 +1,29 @@
-"""What every model family is to the rest of Pianola: a Learner that trains, and a Generator that plays.
+"""The half of a model that plays, as all families have it.
 
-Imports torch only where one of them works, so that a family's record may stand in one file with all the rest of it.
+Imports torch only where it works, so that a family's record may stand in one file with all the rest of it.
 """
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pianola.models.family import Preset, RunOptions
+from pianola.codec.window import SIDE
+from pianola.models.attributes import Directions, moved
+from pianola.models.family import Facts
+from pianola.models.windows import Floats, Windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pianola.models.attributes import Directions
-    from pianola.models.conditions import Batch, Condition, Labels
-    from pianola.models.encoders import Encoder
-    from pianola.models.fleet import Fleet
-    from pianola.models.networks import Trainee
+    from pianola.models.conditions import Condition, Labels
 
-Facts = dict[str, Any]
-Floats = np.ndarray[Any, np.dtype[np.float32]]
-Windows = np.ndarray[Any, np.dtype[np.uint8]]
-
-SIDE = 96
-PIXELS = SIDE * SIDE
 HOTTEST = 5.0
-
-Options = TypeVar("Options", bound=RunOptions)
-
-
-def noise_of(seed: int, index: int) -> np.random.Generator:
-    """Random numbers that belong to window `index` of `seed`, whatever was drawn before (Philox is counter-based)."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
 
 
 class NotAGenerator(ValueError):
@@ -83,6 +69,16 @@ class Near:
     windows: Windows
     strength: float
     noises: Sequence[np.random.Generator]
+
+
+class Encoder(Protocol):
+    """What says where windows lie: a network."""
+
+    def posterior(self, windows: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, [n, latent] each, of the positions of windows [n, 1, 96, 96].
+
+        labels: int64 [n] for a network with conditions.
+        """
 
 
 class Generator(ABC):
@@ -177,7 +173,7 @@ class Generator(ABC):
         chosen = self._chosen(len(windows), labels)
         import torch
 
-        from pianola.models.networks import on_cpu
+        from pianola.models.device import on_cpu
 
         means = np.zeros((len(windows), self.latent_size), np.float32)
         deviations = means.copy()
@@ -191,8 +187,6 @@ class Generator(ABC):
 
     def moved(self, amounts: Mapping[str, float]) -> Floats:
         """How far [latent_size] a position is moved for so many deviations of attributes. Raises NoSuchAttribute."""
-        from pianola.models.attributes import moved
-
         return moved(self.directions, amounts, self.latent_size)
 
     def vary(
@@ -250,7 +244,7 @@ class Generator(ABC):
             return np.zeros((0, SIDE, SIDE), np.uint8)
         import torch
 
-        from pianola.models.networks import on_cpu
+        from pianola.models.device import on_cpu
 
         with torch.inference_mode(), on_cpu():
             return play(np.ascontiguousarray(z, dtype=np.float32), limit, chosen)
@@ -277,95 +271,3 @@ class Generator(ABC):
 
     def _varied(self, near: Near, z: Floats, threshold: float, labels: Tensor | None) -> Windows:
         return self._windows(z, threshold, labels)
-
-
-class Learner(ABC, Generic[Options]):
-    """One run's networks, loss and optimizers. Draws only from torch's generator, which the caller seeds per step.
-
-    It may be one of several that take a share of each batch: losses are means over windows, and what is no linear
-    function of such a mean takes it from `fleet.mean`.
-    """
-
-    def __init__(self, preset: Preset, options: Options, seed: int, density: float, conditions: int = 0) -> None:
-        """density: the share of lit pixels in the training windows. conditions: values of a label field that the
-        networks are told; 0 where they are told none.
-        """
-        from pianola.models.fleet import Fleet
-
-        self.preset = preset
-        self.options = options
-        self.seed = seed
-        self.density = density
-        self.conditions = conditions
-        self.fleet = Fleet()
-        self.steps_taken = 0
-        self.threshold = 0.5
-
-    @property
-    @abstractmethod
-    def trainees(self) -> tuple[Trainee[Any], ...]:
-        """The networks that learn."""
-
-    def join(self, fleet: Fleet) -> None:
-        """Learn together with others from here on; each is to have the same weights now."""
-        self.fleet = fleet
-        for trainee in self.trainees:
-            trainee.fleet = fleet
-
-    @abstractmethod
-    def step(self, batch: Tensor, progress: float, labels: Tensor | None = None) -> dict[str, float]:
-        """One optimizer step on float32 windows [n, 1, 96, 96] of 0 and 1, at `progress` 0..1 of the run: metrics.
-
-        labels: int64 [n], see Batch; None without conditions.
-        """
-
-    @abstractmethod
-    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Metrics on held-out windows; changes nothing, and gives the same numbers every time."""
-
-    def bound(self, batches: Iterable[Batch], draws: int) -> float | None:
-        """An upper bound on -log p of windows, in nats per window; None for a family that has no likelihood.
-
-        Importance-weighted with `draws` positions a window (Burda et al., 2016): with 1 it is reconstruction + KL, and
-        it falls towards the truth as they grow. The same number every time.
-        """
-        return None
-
-    @abstractmethod
-    def encode(self, batch: Tensor, labels: Tensor | None = None) -> Floats | None:
-        """Positions [n, d] of windows in the latent space; None for a family without an encoder."""
-
-    @abstractmethod
-    def calibrate(self, batches: Iterable[Batch]) -> None:
-        """Choose what the generating half needs beside its weights, from some training windows; before a checkpoint."""
-
-    @abstractmethod
-    def generator_tensors(self) -> dict[str, Tensor]:
-        """Copies of the generating half's weights, by name."""
-
-    def generator_facts(self) -> Facts:
-        """What the generating half needs beside its tensors: JSON."""
-        return {"threshold": self.threshold, "network": dict(self.preset.network), "step": self.steps_taken}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Copies of everything learnt, optimizers and averages included, by name."""
-        return {key: value for trainee in self.trainees for key, value in trainee.tensors().items()}
-
-    def facts(self) -> Facts:
-        """What restoring needs beside the tensors: JSON."""
-        return {"steps_taken": self.steps_taken, "threshold": self.threshold}
-
-    def adopt(self, tensors: Mapping[str, Tensor]) -> None:
-        """Begin, at step 0 and with fresh optimizers, from the weights and averages among another learner's tensors.
-
-        Raises RuntimeError where its networks are of another shape.
-        """
-        for trainee in self.trainees:
-            trainee.adopt(tensors)
-
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Become, bit for bit, the learner that gave these tensors and facts."""
-        for trainee in self.trainees:
-            trainee.restore(tensors)
-        self.steps_taken = int(facts["steps_taken"])
-        self.threshold = float(facts["threshold"])

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianola.models.base import SIDE
-from pianola.models.note_dice import MOST_STRUCK
+from pianola.codec.window import SIDE
+from pianola.models.notes.dice import MOST_STRUCK
 
 STOP = SIDE
 # In steps: what was just struck, the parts of a beat, and one, two and four beats ago.

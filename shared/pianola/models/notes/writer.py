@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pianola.models.base import SIDE, Floats, Windows
-from pianola.models.note_decoder import FADES_TO, FAR_LAGS, MOST_AGO, NEAR_LAGS, SPAN, STOP, NoteDecoder, Notes
-from pianola.models.note_dice import MOST_STRUCK, Dice, writable
+from pianola.codec.window import SIDE
+from pianola.models.notes.decoder import FADES_TO, FAR_LAGS, MOST_AGO, NEAR_LAGS, SPAN, STOP, NoteDecoder, Notes
+from pianola.models.notes.dice import MOST_STRUCK, Dice, writable
+from pianola.models.windows import Floats, Windows
 
 # Whatever may be written at all has at least this chance: so there are dice for every window, whatever its likelihood,
 # that no rounding changes. About one window in 100,000 has a decision that is owed to it.

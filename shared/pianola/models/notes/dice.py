@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pianola.models.base import SIDE, Floats, Windows
+from pianola.codec.window import SIDE
+from pianola.models.windows import Floats, Windows
 
 # Notes that may be struck in one column.
 MOST_STRUCK = 16

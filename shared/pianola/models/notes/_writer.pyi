@@ -1,4 +1,4 @@
-"""The compiled writer of notes: see shared/native/writer/writer.h and compiled_writer.py."""
+"""The compiled writer of notes: see shared/native/writer/writer.h and native.py."""
 
 import numpy as np
 import numpy.typing as npt

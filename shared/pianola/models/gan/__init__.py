@@ -1,0 +1,1 @@
+"""The `gan` family; its record is `pianola.models.families.gan`."""

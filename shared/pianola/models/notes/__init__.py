@@ -1,0 +1,1 @@
+"""A decoder that writes notes, and all that is done with it."""

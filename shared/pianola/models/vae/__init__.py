@@ -1,0 +1,1 @@
+"""The `vae` family; its record is `pianola.models.families.vae`."""
