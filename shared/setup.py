@@ -14,7 +14,7 @@ CODEC = Extension(
 WRITER = Extension(
     "pianola.models.notes._writer",
     [f"native/writer/{name}.c" for name in ("module", "write")],
-    depends=["native/writer/writer.h"],
+    depends=["native/writer/writer.h", "native/writer/arithmetic.h"],
     # The last two let loops be done several numbers at a time; no result depends on them. Products that are fused into
     # sums would: one machine would write other windows than another.
     extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
