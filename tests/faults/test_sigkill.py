@@ -18,7 +18,7 @@ MODEL = ("gan", "default")
 def test_a_run_whose_worker_is_killed_in_mid_epoch_finishes_once_as_if_nothing_had_happened(
     tmp_path: Path, postgres_url: str, broker_url: str
 ) -> None:
-    # Warm: attempts that waited as spares end with the weights of one that did not.
+    # Warm: attempts that were forked end with the weights of one that was not.
     short = {
         "PIANOLA_QUEUES": "train",
         "PIANOLA_LEASE_SECONDS": "3",
@@ -82,7 +82,7 @@ def test_a_run_whose_worker_is_killed_in_mid_epoch_finishes_once_as_if_nothing_h
             # Killed alone, a worker takes its attempt with it.
             another = making.submit(system, dataset, *MODEL, epochs=500)
             assert send(celery, TRAIN_RUN, another)
-            wait_for(lambda: len(making.children_of(second.pid)) == 2, 30, "an attempt's process and a spare")
+            wait_for(lambda: len(making.children_of(second.pid)) == 2, 30, "a nursery and the attempt that it forked")
             children = making.children_of(second.pid)
             os.kill(second.pid, signal.SIGKILL)
             second.wait()

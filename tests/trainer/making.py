@@ -15,6 +15,7 @@ from subprocess import Popen
 from unittest.mock import patch
 
 import numpy as np
+import psutil
 import safetensors.numpy
 import servers
 from numpy.typing import NDArray
@@ -300,9 +301,8 @@ def undisturbed(family: str = "vae", preset: str = "default") -> Undisturbed:
 
 
 def children_of(pid: int) -> list[int]:
-    """Ids of a process's children."""
-    listed = [Path(f"/proc/{pid}/task/{thread.name}/children") for thread in Path(f"/proc/{pid}/task").iterdir()]
-    return [int(child) for path in listed for child in path.read_text().split()]
+    """Ids of a process's children, and of theirs."""
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def alive(pid: int) -> bool:

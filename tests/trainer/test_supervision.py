@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+import servers
 from sqlalchemy.exc import OperationalError
 
 from pianola.records.errors import StaleAttempt
 from pianola.settings import TrainerSettings
 from pianola_trainer import supervision
-from pianola_trainer.child import Child, Spare
+from pianola_trainer.child import Child, new_nursery
 from pianola_trainer.exits import Exit
 from pianola_trainer.orders import Order
 from pianola_trainer.supervision import Ended, Finished, supervise
@@ -137,14 +139,33 @@ def test_a_crash_leaves_its_last_words(tmp_path: Path) -> None:
         assert crashing.last_words() == "out of cheese\n[exit code 3]"
 
 
-def test_a_spare_becomes_the_attempt_and_a_dead_one_is_done_without(tmp_path: Path) -> None:
-    spare, dead = Spare(), Spare()
-    dead.close()
-    for number, waiting in enumerate((spare, dead)):
-        workspace = tmp_path / str(number)
+def test_a_nursery_forks_attempts_which_end_with_it_and_one_that_is_gone_is_done_without(tmp_path: Path) -> None:
+    nursery = new_nursery()
+    forks = nursery.process.pid
+    children = []
+
+    def born(how: str, parent: int) -> Child:
+        workspace = tmp_path / str(len(children))
         workspace.mkdir()
-        crashing = Child("trainer.children", ["crash", "1"], workspace, threads=1, spare=waiting)
-        assert (crashing.pid == waiting.process.pid) == (waiting is spare)
-        assert watch(crashing, nothing) == Ended(3, killed=False)
-        assert crashing.last_words() == "out of cheese\n[exit code 3]"
-        crashing.close()
+        children.append(Child("trainer.children", [how, "1"], workspace, threads=1, nursery=nursery))
+        assert psutil.Process(children[-1].pid).ppid() == parent
+        return children[-1]
+
+    try:
+        assert nursery.ready(60)
+        obedient, deaf, orphan = (born(how, forks) for how in ("obey", "ignore", "ignore"))
+        assert watch(obedient, nothing, stopping=True) == Ended(Exit.RELEASED, killed=False)
+        assert obedient.last_words() == "told to release\n[exit code 10]"
+        deaf.kill()
+        assert deaf.last_words() == "[ended by SIGKILL]"
+        nursery.process.kill()
+        assert watch(orphan, nothing) == Ended(-9, killed=False)
+        servers.wait_for(lambda: not alive(orphan.pid), 5, "the end of the last that it forked")
+        alone = born("crash", os.getpid())
+        assert watch(alone, nothing) == Ended(3, killed=False)
+        assert alone.last_words() == "out of cheese\n[exit code 3]"
+        assert nursery.process.pid != forks, "it was started anew for the next attempt"
+    finally:
+        for child in children:
+            child.close()
+        nursery.close()

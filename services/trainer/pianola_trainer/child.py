@@ -1,16 +1,16 @@
 """The supervisor's side of an attempt: a process of its own, with a pipe to it and a log of what it said."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from pianola.logs import for_child
+from pianola_trainer.nursery import Forked, Nursery
 from pianola_trainer.orders import Order
 
 TAIL_BYTES: Final = 8 * 1024
@@ -29,54 +29,41 @@ VARIABLES: Final = {
 """What a process that computes with torch is started with, beside its number of threads."""
 
 
-class Spare:
-    """A process that has imported what an attempt needs, or is about to, and becomes one when it is told what to do."""
-
-    def __init__(self) -> None:
-        # How many threads it may have depends on the run: torch is told later. numpy's are counted once.
-        self.process: subprocess.Popen[str] = _start(["pianola_trainer.spare"], {**os.environ, **_variables(1)}, None)
-
-    def become(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> bool:
-        """Run as `python -m MODULE ARGUMENTS...` from now on, its output in `log`; False where it has ended."""
-        told = {"module": module, "arguments": list(arguments), "environment": dict(environment), "log": str(log)}
-        if self.process.poll() is not None:
-            return False
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(told) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """End it, unless it has become something."""
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+def new_nursery() -> Nursery:
+    """A nursery for children."""
+    # How many threads one may have depends on its run: torch is told later. numpy's are counted once.
+    return Nursery({**os.environ, **_variables(1)})
 
 
 class Child:
-    """A running `python -m MODULE ARGUMENTS... WORKSPACE` in a process group of its own, which was `spare` where that
-    is given and lives.
+    """A running `python -m MODULE ARGUMENTS... WORKSPACE` in a process group of its own, forked by `nursery` where that
+    is given and ready.
 
     It reads orders from its standard input, and ends when that is closed: by the kernel, if this process dies.
     """
 
     def __init__(
-        self, module: str, arguments: Sequence[str], workspace: Path, threads: int, spare: Spare | None = None
+        self, module: str, arguments: Sequence[str], workspace: Path, threads: int, nursery: Nursery | None = None
     ) -> None:
         self._log, self._refusal = workspace / "log", workspace / "refusal"
         self._relayed = 0
         variables, arguments = {**_variables(threads), **for_child()}, [*arguments, str(workspace)]
         self._log.touch()
-        if spare is not None and spare.become(module, arguments, variables, self._log):
-            self._process = spare.process
-            return
+        forked = nursery.fork(module, arguments, variables, self._log) if nursery is not None else None
+        self._process: subprocess.Popen[str] | Forked = forked or self._start([module, *arguments], variables)
+
+    def _start(self, arguments: Sequence[str], variables: Mapping[str, str]) -> "subprocess.Popen[str]":
         with self._log.open("ab") as log:
-            self._process = _start([module, *arguments], {**os.environ, **variables}, log)
+            return subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **variables},
+                text=True,
+                # Ctrl-C in a terminal reaches the supervisor alone, which ends the attempt in order.
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -147,18 +134,5 @@ def how_ended(code: int | None) -> str:
 
 
 def _variables(threads: int) -> dict[str, str]:
-    # numpy has one thread in any case: a process that waited as a spare has to reckon as one that did not.
+    # numpy has one thread in any case: a process that was forked has to reckon as one that was not.
     return {**VARIABLES, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
-
-
-def _start(arguments: Sequence[str], environment: Mapping[str, str], log: IO[bytes] | None) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        env=environment,
-        text=True,
-        # Ctrl-C in a terminal reaches the supervisor alone, which ends the attempt in order.
-        start_new_session=True,
-    )

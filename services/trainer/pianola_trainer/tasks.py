@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import structlog
 from celery import Celery
@@ -18,13 +17,16 @@ from pianola.records.states import EvaluationState, RunState
 from pianola.records.tables import Evaluation, Run
 from pianola.settings import TrainerSettings
 from pianola.spool import Spool
-from pianola_trainer.child import Child, Spare
+from pianola_trainer.child import Child, new_nursery
 from pianola_trainer.exits import Exit
 from pianola_trainer.leasing import EvaluationLease, RunLease
+from pianola_trainer.nursery import Nursery
 from pianola_trainer.supervision import Ended, supervise
 
 ATTEMPT = "pianola_trainer.attempt"
 EVALUATION_ATTEMPT = "pianola_trainer.evaluation_attempt"
+WARM_UP_SECONDS: Final = 60.0
+"""Importing torch takes four seconds of a core, and on busy ones, or from a cold disk, many times that."""
 
 Written = TypeVar("Written")
 _log = structlog.get_logger("trainer")
@@ -40,17 +42,19 @@ class Tasks:
         self._spool = spool
         self.stopping = threading.Event()
         """Set when this worker shuts down: the running attempt is released."""
-        self._spare: Spare | None = None
+        self._nursery: Nursery | None = None
 
-    def keep_warm(self) -> None:
-        """Have a process ready for the next attempt, if settings say so."""
-        if self._settings.warm and not self.stopping.is_set():
-            self._spare = Spare()
+    def warm_up(self) -> None:
+        """Have torch imported for all attempts to come, where settings say so."""
+        if self._settings.warm:
+            self._nursery = new_nursery()
+            if not self._nursery.ready(WARM_UP_SECONDS):
+                _log.warning("not_warm", seconds=WARM_UP_SECONDS)
 
     def close(self) -> None:
-        """Leave no process behind that waits."""
-        if self._spare is not None:
-            self._spare.close()
+        """Leave no process behind."""
+        if self._nursery is not None:
+            self._nursery.close()
 
     def train_run(self, run_id: str) -> None:
         """Train the run, unless another worker holds it or it has ended."""
@@ -81,7 +85,7 @@ class Tasks:
         threads = min(int(run.options["threads"]), self._settings.torch_threads)
         try:
             with self._spool.workspace(f"{run.id}-a{run.attempt}") as workspace:
-                child = self._child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads)
+                child = Child(ATTEMPT, [run.id, str(run.attempt)], workspace, threads, self._nursery)
                 try:
                     ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
                     if ended is not None:
@@ -91,13 +95,6 @@ class Tasks:
         except OSError as error:
             # No room for a workspace.
             self._put_off(run, str(error))
-
-    def _child(self, module: str, arguments: Sequence[str], workspace: Path, threads: int) -> Child:
-        spare, self._spare = self._spare, None
-        child = Child(module, arguments, workspace, threads, spare)
-        # The next one is got ready beside this attempt: runs that follow one another find it too.
-        self.keep_warm()
-        return child
 
     def _conclude(self, run: Run, child: Child, ended: Ended) -> None:
         if ended.code == Exit.FINISHED:
@@ -139,7 +136,7 @@ class Tasks:
         try:
             with self._spool.workspace(f"{evaluation.id}-a{evaluation.attempt}") as workspace:
                 # Its figures depend on no number of cores, and two threads on busy ones take up to five times as long.
-                child = self._child(EVALUATION_ATTEMPT, arguments, workspace, threads=1)
+                child = Child(EVALUATION_ATTEMPT, arguments, workspace, 1, self._nursery)
                 try:
                     ended = supervise(child, lease, claimed_at, self.stopping, self._settings)
                     if ended is not None:

@@ -36,8 +36,8 @@ class Worker:
         stop = threading.Event()
         with self._spool.open():
             reaper = start_reaper(self.records, self.celery, stop, self.settings)
-            self._tasks.keep_warm()
             try:
+                self._tasks.warm_up()
                 return self._consume()
             finally:
                 self._tasks.close()
