@@ -92,13 +92,14 @@ class SamplerSettings(HttpSettings):
     """Settings of the sampler.
 
     `queue` requests draw or wait for it at once, each for `deadline_seconds` at most; more are answered 429. Threads
-    beyond them answer health and refusals. A batch holds `batch_windows`, and waits `batch_seconds` for requests that
-    are likely to come. `models_bytes` bounds the generators kept in memory, `cache_bytes` the samples drawn last.
+    beyond them answer health and refusals. A batch holds `batch_windows`, which `torch_threads` share, and waits
+    `batch_seconds` for requests that are likely to come. `models_bytes` bounds the generators kept in memory,
+    `cache_bytes` the samples drawn last.
     """
 
     port: int = Field(default=8471, ge=0, le=65535)
     threads: int = Field(default=64, ge=1, description="request threads")
-    torch_threads: int = Field(default=1, ge=1)
+    torch_threads: int = Field(default=2, ge=1)
     models_bytes: int = Field(default=512 * 2**20, ge=2**20)
     cache_bytes: int = Field(default=32 * 2**20, ge=0)
     queue: int = Field(default=48, ge=1)

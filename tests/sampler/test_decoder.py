@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 from pianola.models.generator import Generator
 from pianola.models.registry import load_generator
 from pianola_sampler.admission import Admission, Deadline, DeadlinePassed, Stopping, TooManyRequests
-from pianola_sampler.decoder import Batching, Decoder, DecoderStuck, Labels, Positions, Rolls, Task, Work
+from pianola_sampler.decoder import Batching, Decoder, DecoderStuck
 from pianola_sampler.measures import Measures
+from pianola_sampler.tasks import Labels, Positions, Rolls, Task, Work
 
 from .playing import Stage, context_of, generator
 
@@ -54,8 +55,8 @@ def held() -> Iterator[Held]:
     generator.let.set()
 
 
-def decoder(windows: int = 64, seconds: float = 0.0) -> Decoder:
-    return Decoder(1, Batching(windows, seconds), Measures())
+def decoder(windows: int = 64, seconds: float = 0.0, threads: int = 1) -> Decoder:
+    return Decoder(threads, Batching(windows, seconds), Measures())
 
 
 def task(generator: Held, *positions: float, threshold: float = 0.5) -> Task:
@@ -173,12 +174,22 @@ def test_a_batch_that_fails_is_told_and_the_thread_goes_on(held: Held) -> None:
     assert thread.decode(task(held, 3), Deadline(20))[0, 0, 0] == 3
 
 
+def test_threads_share_a_batch(held: Held) -> None:
+    thread = decoder(threads=3)
+    asked = busy(thread, held)
+    others = asking(thread, [task(held, 1, 2), task(held, 3, 4, 5, 6), task(held, 7)])
+    held.let.set()
+    parts = [future.result()[:, 0, 0].tolist() for future in [asked, *others]]
+    assert parts == [[100], [1, 2], [3, 4, 5, 6], [7]]
+    assert sorted(held.batches[1:]) == [[1, 2], [3, 4], [5, 6, 7]]
+
+
 @pytest.mark.parametrize("family", ["vae", "gan"])
 def test_windows_are_the_same_whatever_else_is_in_their_batch(family: str) -> None:
     plays = load_generator(generator(3, family))
     z = np.stack([plays.draw(seed, 0) for seed in range(24)])
     alone = np.concatenate([plays.windows(z[place : place + 1], plays.threshold) for place in range(24)])
-    thread = decoder()
+    thread = decoder(threads=2)
     parts = np.split(np.arange(24), [1, 2, 4, 9, 10, 16])
     with ThreadPoolExecutor(len(parts)) as pool:
         tasks = [Task(plays, "waltz", z[part], plays.threshold) for part in parts]

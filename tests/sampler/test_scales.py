@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pianola.codec.roll import Note, decode_notes
-from pianola_sampler.decoder import Rolls
 from pianola_sampler.scales import Key, NotAKey, snap
+from pianola_sampler.tasks import Rolls
 
 LOWEST = 17
 

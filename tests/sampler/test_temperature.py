@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from pianola.models.registry import load_generator
 from pianola.records.samples import Recipe
-from pianola_sampler.decoder import Task
+from pianola_sampler.tasks import Task
 
 from .playing import Stage, generator
 from .reading import of_json, of_midi

@@ -6,12 +6,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from pianola_sampler.drawing import Drawn
+from pianola_sampler.drawn import Drawn
 
 # Bytes that the objects around the arrays of one sample take: id, place and the rest of what was drawn.
 _AROUND: Final = 1_000

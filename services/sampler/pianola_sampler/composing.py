@@ -11,7 +11,8 @@ from pianola.codec.window import SIDE
 from pianola.models.windows import noise_of
 from pianola.records.samples import Recipe
 from pianola_sampler.admission import Deadline
-from pianola_sampler.decoder import Decoder, Positions, Rolls, Task, Work
+from pianola_sampler.decoder import Decoder
+from pianola_sampler.tasks import Positions, Rolls, Task, Work
 
 _HALF = SIDE // 2
 

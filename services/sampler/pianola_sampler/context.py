@@ -10,6 +10,7 @@ from pianola_http import context
 from pianola_sampler.admission import Admission
 from pianola_sampler.cache import Cache
 from pianola_sampler.decoder import Batching, Decoder
+from pianola_sampler.drawing import Drawing
 from pianola_sampler.generators import Generators, Source
 from pianola_sampler.keeping import Keeper
 from pianola_sampler.latent_map import LatentMaps
@@ -34,7 +35,12 @@ class Context(context.Context):
         self.keeper = Keeper(self.records)
         self.cache = Cache(settings.cache_bytes)
         self.maps = LatentMaps(self.records, lambda: self.store)
-        self.measures.watch(self.generators, self.admission, self.cache)
+        self.drawing = Drawing(self.generators, self.decoder, self.measures)
+        watch = self.measures.watch
+        watch("generator_loads", "Generators loaded so far", lambda: self.generators.loads)
+        watch("generators_bytes", "Generators in memory", lambda: sum(self.generators.held().values()))
+        watch("cache_bytes", "Samples in memory", lambda: self.cache.bytes)
+        watch("drawing", "Requests that draw or wait for it", lambda: self.admission.inside)
         self.warming = Warming(self.records, self.decoder, self.generators)
 
     def checks(self) -> dict[str, Callable[[], object]]:

@@ -5,24 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from pianola_sampler.admission import Deadline
+from pianola_sampler.tasks import Players, Rolls, Task, Work
 
 if TYPE_CHECKING:
-    from pianola.models.generator import Ends, Generator
+    from pianola.models.generator import Generator
     from pianola_sampler.measures import Measures
-
-Positions = npt.NDArray[np.float32]
-Rolls = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 _T = TypeVar("_T")
 
@@ -43,52 +38,6 @@ class Batching:
 
 
 @dataclass(frozen=True)
-class Task:
-    """Positions z [n, d] that a generator turns into windows, lit above `threshold`; `model` names it in measures.
-
-    labels: int [n], what they are to be played as by a generator with conditions. temperature: as Generator has it;
-    None is the generator's own, if it has any. ends: the positions are a way with these, see Generator.way, and have a
-    batch alone.
-    """
-
-    generator: Generator
-    model: str
-    z: Positions
-    threshold: float
-    labels: Labels | None = None
-    temperature: float | None = None
-    ends: Ends | None = None
-
-    def fits(self, other: Task) -> bool:
-        """Whether one batch may hold both."""
-        if self.ends is not None or other.ends is not None:
-            return False
-        labelled = (self.labels is None) == (other.labels is None)
-        alike = self.threshold == other.threshold and self.temperature == other.temperature
-        return self.generator is other.generator and alike and labelled
-
-    @property
-    def plays(self) -> Generator:
-        """The generator at the task's temperature."""
-        return self.generator if self.temperature is None else self.generator.tempered(self.temperature)
-
-    def __len__(self) -> int:
-        return len(self.z)
-
-
-@dataclass(frozen=True)
-class Work(Generic[_T]):
-    """Something else that a generator does, in a batch alone; `model` names it in measures."""
-
-    model: str
-    do: Callable[[], _T]
-    windows: int = 1
-
-    def __len__(self) -> int:
-        return self.windows
-
-
-@dataclass(frozen=True)
 class _Job:
     task: Task | Work[Any]
     future: Future[Any] = field(default_factory=Future)
@@ -106,12 +55,12 @@ class DecoderStuck(RuntimeError):
 class Decoder:
     """Starts its thread when it is first needed; torch is imported there.
 
-    Request threads that called torch themselves would each start `torch_threads` more, and fight over the cores. A
-    window's bits depend on its own position alone (see Generator.windows), so any requests may share a batch.
+    Request threads that called torch themselves would fight over the cores. A window's bits depend on its own position
+    alone (see Generator.windows), so any requests may share a batch, and `threads` of them a batch's windows.
     """
 
-    def __init__(self, torch_threads: int, batching: Batching, measures: Measures) -> None:
-        self._torch_threads = torch_threads
+    def __init__(self, threads: int, batching: Batching, measures: Measures) -> None:
+        self._players = Players(threads)
         self._batching = batching
         self._measures = measures
         self._changed = threading.Condition()
@@ -175,7 +124,7 @@ class Decoder:
             job.future.cancel()
 
     def _run(self) -> None:
-        _import_torch(self._torch_threads)
+        _import_torch()
         while True:
             errand, batch = self._next()
             self._busy_since = time.monotonic()
@@ -224,7 +173,7 @@ class Decoder:
         for job in batch:
             self._measures.waited(begun - job.since)
         try:
-            found = _done([job.task for job in batch])
+            found = self._players.done([job.task for job in batch])
         except Exception as error:  # the thread goes on; those who asked are told
             _log.error("batch_failed", model=batch[0].task.model, exc_info=error)
             for job in batch:
@@ -238,31 +187,12 @@ class Decoder:
             job.future.set_result(part)
 
 
-def _done(tasks: Sequence[Task | Work[Any]]) -> Sequence[Any]:
-    """What each of a batch comes to: its windows, or what the one that is alone does."""
-    together = [task for task in tasks if isinstance(task, Task)]
-    if len(together) < len(tasks):
-        return [task.do() for task in tasks if isinstance(task, Work)]
-    first = together[0]
-    if first.ends is not None:
-        return [first.plays.way(first.z, first.threshold, first.labels, first.ends)]
-    labels = _joined([task.labels for task in together])
-    windows = first.plays.windows(np.concatenate([task.z for task in together]), first.threshold, labels)
-    return np.split(windows, np.cumsum([len(task) for task in together])[:-1])
-
-
-def _joined(labels: list[Labels | None]) -> Labels | None:
-    """The labels of tasks that fit: all have some or none has."""
-    given = [each for each in labels if each is not None]
-    return np.concatenate(given) if given else None
-
-
-def _import_torch(threads: int) -> None:
+def _import_torch() -> None:
     import torch
 
     import pianola.models.registry  # noqa: F401  # the networks too, before the first request
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
 
 
 def _load(data: bytes) -> Generator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,11 +12,13 @@ from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import compose, is_piece
-from pianola_sampler.context import Context
-from pianola_sampler.decoder import Labels, Positions, Rolls, Task
-from pianola_sampler.generators import Source
+from pianola_sampler.decoder import Decoder
+from pianola_sampler.drawn import Drawn
+from pianola_sampler.generators import Generators, Source
+from pianola_sampler.measures import Measures
 from pianola_sampler.resembling import encoded, is_like, is_one_music, resemble, rolls_of
 from pianola_sampler.scales import Key, snap
+from pianola_sampler.tasks import Labels, Positions, Task
 
 if TYPE_CHECKING:
     from pianola.models.conditions import Condition
@@ -74,26 +75,6 @@ class NoTemperature(ValueError):
         self.errors = [{"field": "temperature", "message": str(self)}]
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Windows of a sample: their indices in it, positions z float32 [n, d], and rolls uint8 [n, 96, 96]."""
-
-    family: str
-    lowest_pitch: int
-    threshold: float
-    temperature: float | None
-    indices: Sequence[int]
-    z: Positions
-    windows: Rolls
-    joined: bool = False
-    """Whether they are one music, put one after another."""
-
-    def part(self, indices: Sequence[int]) -> Drawn:
-        """Only the windows `indices`, of all; of a piece each as it is by itself."""
-        places = list(indices)
-        return replace(self, indices=indices, z=self.z[places], windows=self.windows[places], joined=False)
-
-
 def is_way(recipe: Recipe) -> bool:
     """Whether its windows lie on a way between the two positions it has, and can only be drawn together."""
     return recipe.options.get("way") is not None
@@ -109,77 +90,90 @@ def is_joined(recipe: Recipe, indices: Sequence[int]) -> bool:
     return (is_piece(recipe) or is_one_music(recipe)) and (recipe.n == len(indices) or is_piece(recipe))
 
 
-def position(context: Context, recipe: Recipe, checkpoint: Checkpoint, index: int, deadline: Deadline) -> list[float]:
-    """Where window `index` of a sample lies. Raises what `draw` does."""
-    if is_piece(recipe) or is_like(recipe):
-        return [float(number) for number in draw(context, recipe, checkpoint, range(recipe.n), deadline).z[index]]
-    generator = generator_of(context, checkpoint, deadline)
-    z = _positions(generator, recipe, [index], _labels(generator, recipe, 1)) + _moved(generator, recipe)
-    return [float(number) for number in z[0]]
+class Drawing:
+    """Draws windows with generators, by the thread that decodes."""
 
+    def __init__(self, generators: Generators, decoder: Decoder, measures: Measures) -> None:
+        self._generators = generators
+        self._decoder = decoder
+        self._measures = measures
 
-def position_of(
-    context: Context, recipe: Recipe, checkpoint: Checkpoint, source: dict[str, Any], deadline: Deadline
-) -> list[float]:
-    """Where the first window of a source lies, for what the recipe plays. Raises NoEncoder, and what `draw` does."""
-    generator = generator_of(context, checkpoint, deadline)
-    if generator.encoder is None:
-        raise NoEncoder(generator)
-    rolls = rolls_of(source, generator.lowest_pitch)[:1]
-    task = Task(generator, _named(recipe, checkpoint), np.zeros((0, generator.latent_size), np.float32), 0.5)
-    z = encoded(context.decoder, task, rolls, _labels(generator, recipe, 1), deadline)
-    return [float(number) for number in z[0]]
+    def position(self, recipe: Recipe, checkpoint: Checkpoint, index: int, deadline: Deadline) -> list[float]:
+        """Where window `index` of a sample lies. Raises what `draw` does."""
+        if is_piece(recipe) or is_like(recipe):
+            return [float(number) for number in self.draw(recipe, checkpoint, range(recipe.n), deadline).z[index]]
+        generator = self.generator_of(checkpoint, deadline)
+        z = _positions(generator, recipe, [index], _labels(generator, recipe, 1)) + _moved(generator, recipe)
+        return [float(number) for number in z[0]]
 
+    def position_of(
+        self, recipe: Recipe, checkpoint: Checkpoint, source: dict[str, Any], deadline: Deadline
+    ) -> list[float]:
+        """Where the first window of a source lies, for what the recipe plays.
 
-def draw(
-    context: Context,
-    recipe: Recipe,
-    checkpoint: Checkpoint,
-    indices: range,
-    deadline: Deadline,
-    accepted: Callable[[], None] = lambda: None,
-) -> Drawn:
-    """The windows `indices` of a sample; `accepted` is called as soon as it is known that they can be drawn.
+        Raises NoEncoder, and what `draw` does.
+        """
+        generator = self.generator_of(checkpoint, deadline)
+        if generator.encoder is None:
+            raise NoEncoder(generator)
+        rolls = rolls_of(source, generator.lowest_pitch)[:1]
+        task = Task(generator, _named(recipe, checkpoint), np.zeros((0, generator.latent_size), np.float32), 0.5)
+        z = encoded(self._decoder, task, rolls, _labels(generator, recipe, 1), deadline)
+        return [float(number) for number in z[0]]
 
-    Raises BadPosition, NoSuchLabel, NoSuchAttribute, NoTemperature, CannotGoOn, NoEncoder, DeadlinePassed,
-    ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
-    """
-    generator = generator_of(context, checkpoint, deadline)
-    joined = is_piece(recipe)
-    if joined and not generator.goes_on:
-        raise CannotGoOn(generator)
-    if is_like(recipe) and generator.encoder is None:
-        raise NoEncoder(generator)
-    placed = range(1) if joined else indices
-    labels = _labels(generator, recipe, len(placed))
-    moved = _moved(generator, recipe)
-    z = np.tile(moved, (len(placed), 1)) if is_like(recipe) else _positions(generator, recipe, placed, labels) + moved
-    asked = recipe.options["threshold"]
-    threshold = generator.threshold if asked is None else float(asked)
-    temperature = _temperature(generator, recipe)
-    ends = _ends(generator, recipe)
-    task = Task(generator, _named(recipe, checkpoint), z, threshold, labels, temperature, ends)
-    accepted()
-    if joined:
-        z, windows = compose(context.decoder, task, recipe, generator.lowest_pitch, deadline)
-    elif is_like(recipe):
-        z, windows = resemble(context.decoder, task, recipe, indices, deadline)
-        joined = is_joined(recipe, indices)
-    else:
-        windows = context.decoder.decode(task, deadline)
-    if key := recipe.options.get("key"):
-        windows = snap(windows, generator.lowest_pitch, Key.of(key), joined)
-    context.measures.windows.inc(len(indices))
-    return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows, joined)
+    def draw(
+        self,
+        recipe: Recipe,
+        checkpoint: Checkpoint,
+        indices: range,
+        deadline: Deadline,
+        accepted: Callable[[], None] = lambda: None,
+    ) -> Drawn:
+        """The windows `indices` of a sample; `accepted` is called as soon as it is known that they can be drawn.
 
+        Raises BadPosition, NoSuchLabel, NoSuchAttribute, NoTemperature, CannotGoOn, NoEncoder, DeadlinePassed,
+        ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+        """
+        generator = self.generator_of(checkpoint, deadline)
+        joined = is_piece(recipe)
+        if joined and not generator.goes_on:
+            raise CannotGoOn(generator)
+        like = is_like(recipe)
+        if like and generator.encoder is None:
+            raise NoEncoder(generator)
+        placed = range(1) if joined else indices
+        labels = _labels(generator, recipe, len(placed))
+        moved = _moved(generator, recipe)
+        z = (
+            np.tile(moved, (len(placed), 1))
+            if is_like(recipe)
+            else _positions(generator, recipe, placed, labels) + moved
+        )
+        asked = recipe.options["threshold"]
+        threshold = generator.threshold if asked is None else float(asked)
+        temperature = _temperature(generator, recipe)
+        ends = _ends(generator, recipe)
+        task = Task(generator, _named(recipe, checkpoint), z, threshold, labels, temperature, ends)
+        accepted()
+        if joined:
+            z, windows = compose(self._decoder, task, recipe, generator.lowest_pitch, deadline)
+        elif like:
+            z, windows = resemble(self._decoder, task, recipe, indices, deadline)
+            joined = is_joined(recipe, indices)
+        else:
+            windows = self._decoder.decode(task, deadline)
+        if key := recipe.options.get("key"):
+            windows = snap(windows, generator.lowest_pitch, Key.of(key), joined)
+        self._measures.windows.inc(len(indices))
+        return Drawn(generator.family, generator.lowest_pitch, threshold, temperature, indices, z, windows, joined)
 
-def generator_of(context: Context, checkpoint: Checkpoint, deadline: Deadline) -> Generator:
-    """What plays a checkpoint.
+    def generator_of(self, checkpoint: Checkpoint, deadline: Deadline) -> Generator:
+        """What plays a checkpoint.
 
-    Raises DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
-    """
-    source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
-    return context.generators.get(source, deadline)
+        Raises DeadlinePassed, ObjectMissing, ObjectCorrupt, StoreUnavailable, NotAGenerator.
+        """
+        source = Source(checkpoint.generator_key, checkpoint.generator_digest, checkpoint.generator_size)
+        return self._generators.get(source, deadline)
 
 
 def _named(recipe: Recipe, checkpoint: Checkpoint) -> str:

@@ -13,7 +13,7 @@ from pianola.codec.writer import MidiOptions, write_midi
 from pianola.evaluation.pictures import grid_png, lines_png, roll_png
 from pianola.records.tables import Sample as Row
 from pianola_sampler.admission import Deadline
-from pianola_sampler.drawing import Drawn
+from pianola_sampler.drawn import Drawn
 from pianola_sampler.negotiation import Form
 from pianola_sampler.notation import write_musicxml
 from pianola_sampler.schemas import Note, Options, Sample, Source, Window

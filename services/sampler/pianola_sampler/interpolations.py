@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from pianola.records import models
 from pianola.records.samples import Recipe
 from pianola_http.authentication import protect
-from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
 from pianola_sampler.context import here
 from pianola_sampler.ends import origin
@@ -55,9 +54,9 @@ def _planned(session: Session, name: str, wanted: NewInterpolation, deadline: De
             source: dict[str, Any] | None = None
             if field in opened:
                 source = opened[field]().json()
-                z.append(drawing.position_of(here(), plain, checkpoint, source, deadline))
+                z.append(here().drawing.position_of(plain, checkpoint, source, deadline))
             else:
-                z.append(drawing.position(here(), ends[field], checkpoint, end.window, deadline))
+                z.append(here().drawing.position(ends[field], checkpoint, end.window, deadline))
             sources.append(source)
         return Recipe(model, digest, None, z, wanted.steps, options | {"ends": sources if any(sources) else None})
 

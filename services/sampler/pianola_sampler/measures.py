@@ -1,13 +1,11 @@
 """What Prometheus is told of the sampler: how long requests wait, what batches hold and cost, what is in memory."""
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from pianola_http import measures
-from pianola_sampler.admission import Admission
-from pianola_sampler.cache import Cache
-from pianola_sampler.generators import Generators
 
 # Seconds. A request alone waits for nothing; one behind a batch of 64 windows of a large model waits seconds.
 _WAITS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
@@ -37,15 +35,9 @@ class Measures(measures.Measures):
             buckets=_WAITS,
         )
 
-    def watch(self, generators: Generators, admission: Admission, cache: Cache) -> None:
-        """Tell what is in memory and how many requests are inside, whenever it is asked for."""
-        for name, help_, value in (
-            ("pianola_sampler_generator_loads", "Generators loaded so far", lambda: generators.loads),
-            ("pianola_sampler_generators_bytes", "Generators in memory", lambda: sum(generators.held().values())),
-            ("pianola_sampler_cache_bytes", "Samples in memory", lambda: cache.bytes),
-            ("pianola_sampler_drawing", "Requests that draw or wait for it", lambda: admission.inside),
-        ):
-            Gauge(name, help_, registry=self.registry).set_function(value)
+    def watch(self, name: str, help_: str, value: Callable[[], float]) -> None:
+        """Tell a value as it is whenever it is asked for."""
+        Gauge(f"pianola_sampler_{name}", help_, registry=self.registry).set_function(value)
 
     def waited(self, seconds: float) -> None:
         """Count a request's time in the queue."""

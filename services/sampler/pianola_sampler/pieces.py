@@ -11,7 +11,6 @@ from pianola.codec.roll import decode_notes
 from pianola.records import models
 from pianola.records.samples import Recipe
 from pianola_http.authentication import protect
-from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import listed
 from pianola_sampler.context import here
@@ -55,7 +54,7 @@ def _planned(session: Session, name: str, wanted: NewPiece, deadline: Deadline) 
 
         def after_file() -> Recipe:
             source = opened().json()
-            z = [drawing.position_of(here(), recipe, checkpoint, source, deadline)]
+            z = [here().drawing.position_of(recipe, checkpoint, source, deadline)]
             return replace(recipe, z=z, options=options | {"opening": source["notes"][0]})
 
         return after_file, checkpoint

@@ -11,7 +11,8 @@ from pianola.models.windows import noise_of
 from pianola.records.samples import Recipe
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import roll_of
-from pianola_sampler.decoder import Decoder, Labels, Positions, Rolls, Task, Work
+from pianola_sampler.decoder import Decoder
+from pianola_sampler.tasks import Labels, Positions, Rolls, Task, Work
 
 
 def is_like(recipe: Recipe) -> bool:

@@ -18,7 +18,7 @@ from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler import drawing
 from pianola_sampler.admission import Deadline
 from pianola_sampler.context import here
-from pianola_sampler.drawing import Drawn
+from pianola_sampler.drawn import Drawn
 from pianola_sampler.ends import NoSuchWindow
 from pianola_sampler.forms import described, numbered, written
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
@@ -185,7 +185,7 @@ def windows_of(
     deadline: Deadline,
     accepted: Callable[[], None] = lambda: None,
 ) -> Drawn:
-    """From memory, or drawn; see `drawing.draw`."""
+    """From memory, or drawn; see `Drawing.draw`."""
     context = here()
     if drawing.is_whole(recipe) and len(indices) < recipe.n:
         return windows_of(recipe, checkpoint, range(recipe.n), deadline).part(indices)
@@ -193,7 +193,7 @@ def windows_of(
     if drawn is None and len(indices) < recipe.n and (whole := context.cache.get(recipe.id, range(recipe.n))):
         drawn = whole.part(indices)
     if drawn is None:
-        drawn = drawing.draw(context, recipe, checkpoint, indices, deadline, accepted)
+        drawn = context.drawing.draw(recipe, checkpoint, indices, deadline, accepted)
         context.cache.put(recipe.id, drawn)
     return drawn
 

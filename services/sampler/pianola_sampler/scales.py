@@ -11,7 +11,7 @@ import numpy as np
 
 from pianola.codec.roll import Note, decode_notes
 from pianola.codec.window import SIDE
-from pianola_sampler.decoder import Rolls
+from pianola_sampler.tasks import Rolls
 
 PATTERN: Final = "([A-G])([#b]?) (major|minor)"
 """How a key is written."""

@@ -21,10 +21,10 @@ from pianola.records.tables import Checkpoint, Dataset, Run
 from pianola_sampler.admission import Deadline
 from pianola_sampler.composing import listed
 from pianola_sampler.context import here
-from pianola_sampler.decoder import Rolls
 from pianola_sampler.ends import NoSuchWindow
 from pianola_sampler.samples import windows_of
 from pianola_sampler.schemas import MOST_MIDI_BYTES, End, Like
+from pianola_sampler.tasks import Rolls
 
 # The largest of 2,348 real files has 280 KB, and their reading takes milliseconds. A file of strangers is read here in
 # the sampler's process, one at a time, by a reader that is held to any bytes.

@@ -7,7 +7,6 @@ from pianola.models.attributes import ATTRIBUTES
 from pianola.models.generator import Generator
 from pianola.records import models
 from pianola_http.authentication import protect
-from pianola_sampler import drawing
 from pianola_sampler.context import here
 from pianola_sampler.schemas import Vector, Vectors
 
@@ -37,7 +36,7 @@ def show(name: str) -> Response:
     with here().records.read() as session:
         model, checkpoint = models.checkpoint_to_serve(session, name)
     with here().admission.admitted() as deadline:
-        generator = drawing.generator_of(here(), checkpoint, deadline)
+        generator = here().drawing.generator_of(checkpoint, deadline)
     if not generator.directions:
         raise NoVectors(generator)
     vectors = [

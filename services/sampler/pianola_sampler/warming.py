@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from pianola.objects import StoreUnavailable
 from pianola.records import Records, models
 from pianola_sampler.admission import Deadline
-from pianola_sampler.decoder import Decoder, Task
+from pianola_sampler.decoder import Decoder
 from pianola_sampler.generators import Generators, Source
+from pianola_sampler.tasks import Task
 
 _MOST_MODELS: Final = 4
 _RETRY_SECONDS: Final = 1.0
