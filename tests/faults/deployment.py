@@ -39,8 +39,8 @@ SETTINGS: Final = {
     "PIANOLA_AUTH": "none",
     "PIANOLA_TORCH_THREADS": "1",
     "PIANOLA_CONCURRENCY": "1",
-    # Evaluations take ten times as long as the runs of a storm, and wait in their queue.
-    "PIANOLA_QUEUES": "train",
+    "PIANOLA_QUEUES": "train,evaluate",
+    "PIANOLA_IMPORT_PRIVATE": "true",
     "PIANOLA_LEASE_SECONDS": str(LEASE_SECONDS),
     "PIANOLA_HEARTBEAT_SECONDS": "1",
     "PIANOLA_POLL_SECONDS": "0.25",
@@ -125,8 +125,6 @@ class Deployment:
             own = {"PIANOLA_WORKER": name, "PIANOLA_SPOOL": str(self.spool(name))}
             if name in ports:
                 own["PIANOLA_PORT"] = str(ports[name])
-            # One of the two has its attempts forked: they begin in both ways.
-            own["PIANOLA_WARM"] = str(name == "trainer-1")
             self.services[name] = Service(name, SETTINGS | urls | through | own, folder / f"{name}.log")
 
     def spool(self, name: str) -> Path:

@@ -11,28 +11,41 @@ from typing import Any, Final
 import safetensors.numpy
 from sqlalchemy import select
 
+from pianola.dataset.manifest import read_manifest
 from pianola.objects import ObjectMissing, ObjectStore
+from pianola.objects.layout import dataset_key, sidecar_key
+from pianola.operations.named import named_keys
 from pianola.records import Records, runs
-from pianola.records.states import TERMINAL, RunState
-from pianola.records.tables import Attempt, Checkpoint, Dataset, Event, Metric, Run
+from pianola.records.states import TERMINAL, EvaluationState, ImportState, RunState
+from pianola.records.tables import Artefact, Attempt, Checkpoint, Dataset, Evaluation, Event, Import, Metric, Run
 
 CANCEL_SECONDS: Final = 15.0
+SAMPLES: Final = 1000
+"""Windows of the evaluation at a run's end; users ask for fewer."""
 
 Broken = list[str]
+Json = dict[str, Any]
 
 
 @dataclass
 class Submitted:
-    """What the storm asked for. `cancelled` are runs whose cancel was answered; `references` are the tensors' digest
-    of an undisturbed run by its recipe, `recipes` each run's own.
+    """What the storm asked for, and what an undisturbed build and undisturbed runs came to.
+
+    cancelled: runs whose cancel was answered. recipes: of each run. points: steps between a recipe's evaluation points.
+    digest: of a build. references: of each recipe, the digest of its run's tensors; reports: its evaluation's report.
+    heard, misheard: of a Listener.
     """
 
     runs: dict[str, str] = field(default_factory=dict)  # Idempotency-Key -> id
-    recipes: dict[str, str] = field(default_factory=dict)  # run -> recipe
+    recipes: dict[str, str] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     datasets: list[str] = field(default_factory=list)
-    points: dict[str, int] = field(default_factory=dict)  # recipe -> steps between evaluation points
+    imports: list[str] = field(default_factory=list)
+    points: dict[str, int] = field(default_factory=dict)
     references: dict[str, str] = field(default_factory=dict)
+    reports: dict[str, Json] = field(default_factory=dict)
+    heard: Counter[str] = field(default_factory=Counter)
+    misheard: list[str] = field(default_factory=list)
     digest: str = ""
 
 
@@ -48,6 +61,8 @@ class Remains:
     attempts: dict[str, list[Attempt]] = field(init=False)
     checkpoints: dict[str, list[Checkpoint]] = field(init=False)
     metrics: dict[str, list[Metric]] = field(init=False)
+    evaluations: dict[str, list[Evaluation]] = field(init=False)
+    artefacts: dict[str, list[Artefact]] = field(init=False)
 
     def __post_init__(self) -> None:
         with self.records.read() as session:
@@ -57,6 +72,8 @@ class Remains:
             commits = select(Checkpoint).order_by(Checkpoint.attempt, Checkpoint.step)
             self.checkpoints = _grouped(session.scalars(commits), "run_id")
             self.metrics = _grouped(session.scalars(select(Metric).order_by(Metric.step)), "run_id")
+            self.evaluations = _grouped(session.scalars(select(Evaluation).order_by(Evaluation.id)), "run_id")
+            self.artefacts = _grouped(session.scalars(select(Artefact)), "run_id")
 
     def of(self, state: RunState) -> Iterable[Run]:
         return (run for run in self.rows.values() if run.state == state)
@@ -211,12 +228,95 @@ def the_same_seed_ends_in_the_same_weights(remains: Remains) -> Broken:
     return broken
 
 
+def every_evaluation_has_one_report(remains: Remains) -> Broken:
+    """It ends once; that of a run's end says what an undisturbed one says, and what any of them drew is there."""
+    broken = []
+    for run in remains.rows.values():
+        rows = remains.evaluations[run.id]
+        told = [event.data["evaluation"] for event in remains.events[run.id] if event.kind.startswith("evaluation_")]
+        if sorted(told) != sorted(row.id for row in rows):
+            broken.append(f"doubled: run {run.id} tells of the evaluations {told} of {[row.id for row in rows]}")
+        for row in rows:
+            if row.state != EvaluationState.SUCCEEDED or row.report is None or row.finished_at is None:
+                sort = "lost" if row.finished_at is not None else "stuck"
+                broken.append(f"{sort}: evaluation {row.id} is {row.state}: {row.error}")
+        if run.state == RunState.SUCCEEDED:
+            reports = [row.report for row in rows if row.samples == SAMPLES]
+            if reports != [remains.submitted.reports[remains.submitted.recipes[run.id]]]:
+                broken.append(f"lost: run {run.id} has {len(reports)} reports, or one that says something else")
+        sizes = {artefact.key: artefact.size for artefact in remains.artefacts[run.id]}
+        for key, size in sizes.items():
+            stored = remains.store.stat(key)
+            if stored is None or stored.size != size:
+                broken.append(f"lost: {key} is not what its row says")
+    return broken
+
+
+def every_import_brought_all_or_nothing(remains: Remains) -> Broken:
+    """It ends once. One that failed says that the spool was full, which is the only fault here that may end one."""
+    broken = []
+    told = Counter(
+        event.data["import"]
+        for events in remains.events.values()
+        for event in events
+        if event.kind in ("import_succeeded", "import_failed")
+    )
+    with remains.records.read() as session:
+        rows = {row.id: row for row in session.scalars(select(Import))}
+        files = dict(session.execute(select(Dataset.id, Dataset.files)).all())
+    if rows.keys() != set(remains.submitted.imports):
+        broken.append(f"doubled: there are {len(rows)} imports, and {len(remains.submitted.imports)} were asked for")
+    for row in rows.values():
+        brought = row.files_added + row.files_unchanged
+        if told[row.id] != 1:
+            broken.append(f"doubled: import {row.id} tells of {told[row.id]} ends")
+        if row.state == ImportState.SUCCEEDED and brought != files[row.dataset_id]:
+            broken.append(f"lost: import {row.id} brought {brought} of {files[row.dataset_id]} files")
+        elif row.state == ImportState.FAILED and "spool is full" not in str(row.error):
+            broken.append(f"lost: import {row.id} failed: {row.error}")
+        elif row.state not in (ImportState.SUCCEEDED, ImportState.FAILED):
+            broken.append(f"stuck: import {row.id} is {row.state}")
+    return broken
+
+
+def what_was_played_was_right(remains: Remains) -> Broken:
+    """Every answer of the sampler was right or a problem that passes; some were right."""
+    unheard = [] if remains.submitted.heard["right"] else ["lost: the sampler played nothing"]
+    return remains.submitted.misheard + unheard
+
+
+def nothing_is_stored_that_nothing_names(remains: Remains) -> Broken:
+    """After garbage was collected. And nothing that is named was taken."""
+    with remains.records.read() as session:
+        named = set(named_keys(session))
+        built = session.scalars(select(Dataset).where(Dataset.manifest_key.is_not(None))).all()
+    for dataset in built:
+        manifest = read_manifest(remains.store.get(str(dataset.manifest_key)))
+        named |= {dataset_key(dataset.folder, one.key) for one in (*manifest.shards, *manifest.report)}
+        named |= {sidecar_key(dataset.folder, one) for one in (manifest.kept, manifest.duplicates) if one is not None}
+    stored = {one.key for one in remains.store.listed("")}
+    left = [f"doubled: a write of {one.key} never ended" for one in remains.store.unfinished()]
+    return (
+        left
+        + [f"lost: {key} is named and not stored" for key in sorted(named - stored)]
+        + [f"doubled: {key} is stored and named by nothing" for key in sorted(stored - named)]
+    )
+
+
 def weights(store: ObjectStore, checkpoint: Checkpoint) -> str:
     """sha256 of all the tensors of a checkpoint."""
     digest = hashlib.sha256()
     for name, array in sorted(safetensors.numpy.load(store.get(checkpoint.key)).items()):
         digest.update(name.encode() + array.tobytes())
     return digest.hexdigest()
+
+
+def report(records: Records, run_id: str) -> Json:
+    """What the evaluation at the run's end said."""
+    with records.read() as session:
+        query = select(Evaluation.report).where(Evaluation.run_id == run_id, Evaluation.samples == SAMPLES)
+        found: Json = session.scalars(query).one()
+        return found
 
 
 def final(records: Records, run_id: str) -> Checkpoint:
@@ -236,4 +336,8 @@ INVARIANTS: Final = (
     events_are_gapless_and_in_order,
     every_build_has_the_undisturbed_digest,
     the_same_seed_ends_in_the_same_weights,
+    every_evaluation_has_one_report,
+    every_import_brought_all_or_nothing,
+    what_was_played_was_right,
+    nothing_is_stored_that_nothing_names,
 )

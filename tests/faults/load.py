@@ -1,11 +1,15 @@
-"""What users do in a storm: builds, runs, cancels, pauses, all over HTTP and again until they are answered."""
+"""What users do in a storm: uploads, imports, builds, runs, cancels, pauses, evaluations, all over HTTP and again until
+they are answered.
+"""
 
+import hashlib
 import io
 import itertools
 import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,15 +17,19 @@ from typing import Any, Final
 
 import httpx
 import mido
+from preprocess.web import Answer, Web
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from pianola.queue import BUILD_CHUNK, COMMIT_DATASET, PLAN_BUILD, TRAIN_RUN, Task, send
-from pianola.records.tables import Chunk, Dataset, Run
+from pianola.records.tables import Dataset, Import, Run
 
 from .deployment import Deployment
+from .echo import echo
 from .invariants import Submitted
+from .listener import Listener
 
+MODEL: Final = "waltz"
+"""The name of what one of the undisturbed runs learns, which is listened to."""
 NETWORK: Final = "network"
 NETWORK_EVERY: Final = 20
 """One run in so many trains networks, which takes ten times as long."""
@@ -46,21 +54,25 @@ class Plan:
 
 
 class Users:
-    """Submits `plan` in a thread of its own, and steers some of it; `submitted` says what was asked for."""
+    """Submits `plan` in threads of its own, and steers some of it; `submitted` says what was asked for. `web` is where
+    imports come from.
+    """
 
-    def __init__(self, system: Deployment, plan: Plan, seed: int, music: list[Path]) -> None:
-        self._system, self._plan, self._random = system, plan, Random(seed)
+    def __init__(self, system: Deployment, plan: Plan, seed: int, music: list[Path], web: Web) -> None:
+        self._system, self._plan, self._seed = system, plan, seed
         self._archive = _zipped(music)
+        address, digest = web.put("/music.zip", Answer(self._archive)), hashlib.sha256(self._archive).hexdigest()
+        self._source = {"kind": "url", "url": address, "sha256": digest}
         self.submitted = Submitted(
             points={name: one["options"]["evaluate_every_steps"] for name, one in RECIPES.items()}
         )
         self.recipes = [name for name in RECIPES if name != NETWORK or plan.runs >= NETWORK_EVERY]
+        self.listener = Listener(system, MODEL)
         self._names = itertools.count()
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=work, daemon=True) for work in (self._submit, self._build, self._steer, self._echo)
-        ]
-        self.failure: BaseException | None = None
+        self._threads = ThreadPoolExecutor(5)
+        self._asking: list[Future[None]] = []
+        self._beside: list[Future[None]] = []
 
     def prepare(self) -> None:
         """Before the storm: the dataset to train on, a build to compare with, and each recipe's undisturbed run."""
@@ -70,50 +82,60 @@ class Users:
         with self._system.records.read() as session:
             self.submitted.digest = str(session.get_one(Dataset, first).digest)
         self.submitted.datasets.append(first)
-        for recipe in self.recipes:
-            self.new_run(recipe)
+        for number, recipe in enumerate(self.recipes):
+            self.new_run(recipe, model=None if number else MODEL)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        """The runs of `prepare` have ended."""
+        self.listener.prepare()
+        self._asking = [self._threads.submit(work) for work in (self._submit, self._build)]
+        self._beside = [
+            self._threads.submit(self._steer),
+            self._threads.submit(echo, self._system, self._seed, self._stop),
+            self._threads.submit(self.listener.listen, self._stop),
+        ]
 
     @property
     def done(self) -> bool:
         """Whether all is asked for."""
-        return not any(thread.is_alive() for thread in self._threads[:2])
+        return all(work.done() for work in self._asking)
 
     def stop(self) -> None:
-        """Nobody steers any more; paused runs are resumed."""
+        """Nobody steers any more; paused runs are resumed. Raises what kept a user from going on."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        for work in (*self._asking, *self._beside):
+            work.result()
+        self._threads.shutdown()
         with self._system.records.read() as session:
             waiting = session.scalars(select(Run.id).where(Run.state.in_(("pausing", "paused")))).all()
         for run_id in waiting:
             self._resume(run_id)
 
-    def new_run(self, recipe: str) -> str:
+    def new_run(self, recipe: str, model: str | None = None) -> str:
         key = f"run {next(self._names)}"
-        body = {"dataset": "scales", "preset": "default", **RECIPES[recipe]}
+        body = {"dataset": "scales", "preset": "default", "model": model, **RECIPES[recipe]}
         run_id: str = self._post("/v1/runs", {"Idempotency-Key": key}, json=body).json()["id"]
         self.submitted.runs[key] = run_id
         self.submitted.recipes[run_id] = recipe
         return run_id
 
     def _submit(self) -> None:
-        counting, number = self.recipes[:2], 0
+        random, counting, number = Random(self._seed), self.recipes[:2], 0
         while len(self.submitted.runs) < self._plan.runs:
             number += 1
-            self.new_run(NETWORK if number % NETWORK_EVERY == 0 else self._random.choice(counting))
+            self.new_run(NETWORK if number % NETWORK_EVERY == 0 else random.choice(counting))
             self._stop.wait(self._plan.seconds / self._plan.runs)
 
     def _build(self) -> None:
+        """Every second dataset is imported, the others are uploaded."""
         for number in range(self._plan.builds - 1):
-            self.submitted.datasets.append(self._new_dataset(f"songs {number}", self._archive))
-            self._stop.wait(self._plan.seconds / self._plan.builds)
+            began = time.monotonic()
+            music = self._archive if number % 2 else None
+            self.submitted.datasets.append(self._new_dataset(f"songs {number}", music))
+            self._stop.wait(self._plan.seconds / self._plan.builds - (time.monotonic() - began))
 
     def _steer(self) -> None:
-        """Cancels one run in ten, pauses one in seven; either races whatever happens to it."""
+        """Cancels one run in ten, pauses one in seven, has one in ten evaluated; all race whatever happens to it."""
         random = Random(self._plan.runs)
         while not self._stop.wait(self._plan.seconds / self._plan.runs):
             live = self._live()
@@ -128,6 +150,9 @@ class Users:
                 self._post(f"/v1/runs/{run_id}/pause", accept=(409,))
                 self._stop.wait(random.uniform(0, 4))
                 self._resume(run_id)
+            elif order < 0.35:
+                # Before its first checkpoint there is nothing to evaluate.
+                self._post(f"/v1/runs/{run_id}/evaluation", accept=(404,), json={"samples": 20, "seed": 1})
 
     def _live(self) -> list[str]:
         try:
@@ -145,29 +170,6 @@ class Users:
                 return
             time.sleep(0.5)
 
-    def _echo(self) -> None:
-        """Every message comes once more, late: also those of what has ended long since."""
-        random, seen, late = Random(self._plan.runs + 1), set[tuple[object, ...]](), list[tuple[float, Task, tuple]]()
-        while not self._stop.wait(0.5):
-            try:
-                found = self._messages()
-            except DBAPIError:
-                continue
-            for message in found - seen:
-                late += [(time.monotonic() + random.choice((0.0, random.uniform(0, 30))), *message)]
-            seen |= found
-            for at, task, ids in [one for one in late if one[0] <= time.monotonic()]:
-                send(self._system.celery, task, *ids)
-                late.remove((at, task, ids))
-
-    def _messages(self) -> set[tuple[Task, tuple[str | int, ...]]]:
-        with self._system.records.read() as session:
-            found = {(TRAIN_RUN, (run_id,)) for run_id in session.scalars(select(Run.id))}
-            for dataset_id in session.scalars(select(Dataset.id)):
-                found |= {(PLAN_BUILD, (dataset_id,)), (COMMIT_DATASET, (dataset_id,))}
-            chunks = session.execute(select(Chunk.dataset_id, Chunk.number))
-            return found | {(BUILD_CHUNK, (row.dataset_id, row.number)) for row in chunks}
-
     def _dataset_of_scales(self) -> None:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as packed:
@@ -175,13 +177,38 @@ class Users:
                 packed.writestr(f"{key}.mid", _scales(key))
         self._wait_built(self._new_dataset("scales", archive.getvalue()))
 
-    def _new_dataset(self, name: str, archive: bytes) -> str:
+    def _new_dataset(self, name: str, archive: bytes | None) -> str:
+        """A dataset that is being built of an upload, or of an import where there is no archive."""
         made = self._post("/v1/datasets", {"Idempotency-Key": f"new {name}"}, json={"name": name})
         dataset_id: str = made.json()["id"]
-        # The same files again change nothing: an upload needs no key.
-        self._post(f"/v1/datasets/{dataset_id}/files", files=[("files", ("music.zip", archive))])
+        if archive is None:
+            self._import(dataset_id)
+        else:
+            # The same files again change nothing: an upload needs no key.
+            self._post(f"/v1/datasets/{dataset_id}/files", files=[("files", ("music.zip", archive))])
         self._post(f"/v1/datasets/{dataset_id}/build", {"Idempotency-Key": f"build {name}"})
         return dataset_id
+
+    def _import(self, dataset_id: str) -> None:
+        """Until one has succeeded: a full spool ends an import, and says so."""
+        for number in range(10):
+            key = {"Idempotency-Key": f"import {number} into {dataset_id}"}
+            asked = self._post(f"/v1/datasets/{dataset_id}/imports", key, json=self._source)
+            self.submitted.imports.append(asked.json()["id"])
+            if self._wait_imported(asked.json()["id"]):
+                return
+        raise AssertionError(f"nothing could be imported into {dataset_id}")
+
+    def _wait_imported(self, import_id: str) -> bool:
+        for _ in _patiently(180):
+            try:
+                with self._system.records.read() as session:
+                    row = session.get_one(Import, import_id)
+            except DBAPIError:
+                continue
+            if row.finished_at is not None:
+                return row.state == "succeeded"
+        raise AssertionError(f"import {import_id} has not ended in 180 s")
 
     def _wait_built(self, dataset_id: str) -> None:
         for _ in _patiently(60):
@@ -201,7 +228,7 @@ class Users:
                 continue
             if answer.is_success or answer.status_code in accept:
                 return answer
-            if answer.status_code not in (429, 500, 502, 503):
+            if answer.status_code not in (429, 503):
                 raise AssertionError(f"POST {path}: {answer.status_code} {answer.text}")
         raise AssertionError(f"POST {path} was not answered in 180 s")
 

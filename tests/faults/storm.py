@@ -12,19 +12,22 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 from corpus import midi_files
+from preprocess.web import serving
 from sqlalchemy import func, select
 
+from pianola.operations.garbage import Site, collect
 from pianola.records.runs import count_by_state
 from pianola.records.states import TERMINAL
-from pianola.records.tables import Attempt, Dataset, Run
+from pianola.records.tables import Attempt, Dataset, Evaluation, Run
 
 from .deployment import Deployment, deployed
-from .invariants import INVARIANTS, Remains, final, weights
+from .invariants import INVARIANTS, Remains, final, report, weights
 from .load import Plan, Users
 from .weather import Weather
 
@@ -33,12 +36,17 @@ SORTS: Final = ("lost", "doubled", "stuck")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What broke, in sentences that begin with lost, doubled or stuck; and what there was of everything."""
+    """What broke, in sentences that begin with lost, doubled or stuck; and what there was of everything.
+
+    heard: the sampler's answers by kind. swept: objects that garbage collection took in the end.
+    """
 
     broken: list[str]
     faults: dict[str, int]
     states: dict[str, int]
     attempts: int
+    heard: dict[str, int]
+    swept: int
     seconds: float
 
     def count(self, sort: str) -> int:
@@ -63,14 +71,15 @@ def storm(
     take to end after the last fault.
     """
     music = [*midi_files("medium")[: files * 4 // 5], *midi_files("dirty")[: files // 5]]
-    with deployed() as system:
+    with serving() as web, deployed() as system:
         began = time.monotonic()
-        users = Users(system, Plan(runs, builds, faults * pace * 0.9), seed, music)
+        users = Users(system, Plan(runs, builds, faults * pace * 0.9), seed, music, web)
         try:
             users.prepare()
             _wait(lambda: _ended(system), patience)
             for recipe, run_id in zip(users.recipes, users.submitted.runs.values(), strict=True):
                 users.submitted.references[recipe] = weights(system.store, final(system.records, run_id))
+                users.submitted.reports[recipe] = report(system.records, run_id)
             weather = Weather(system, seed, outage)
             users.start()
             for _ in range(faults):
@@ -81,11 +90,10 @@ def storm(
             users.stop()
             _wait(lambda: weather.tick() or _ended(system), patience)
             system.stop()
-            broken = [
-                sentence
-                for holds in INVARIANTS
-                for sentence in holds(Remains(system.records, system.store, users.submitted))
-            ]
+            users.submitted.heard, users.submitted.misheard = users.listener.heard, users.listener.misheard
+            swept = sum(1 for _ in collect(Site(system.records, system.store, None), grace=timedelta(0)))
+            remains = Remains(system.records, system.store, users.submitted)
+            broken = [sentence for holds in INVARIANTS for sentence in holds(remains)]
         finally:
             if keep_logs is not None:
                 keep_logs.mkdir(parents=True, exist_ok=True)
@@ -94,7 +102,8 @@ def storm(
         with system.records.read() as session:
             states = {state: count for state, count in count_by_state(session).items() if count}
             attempts = session.scalar(select(func.count()).select_from(Attempt)) or 0
-        return Outcome(broken, dict(weather.counts), states, attempts, time.monotonic() - began)
+        heard = dict(users.submitted.heard)
+        return Outcome(broken, dict(weather.counts), states, attempts, heard, swept, time.monotonic() - began)
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -108,7 +117,10 @@ def _ended(system: Deployment) -> bool:
     with system.records.read() as session:
         running = session.scalar(select(func.count()).select_from(Run).where(Run.state.not_in(TERMINAL)))
         building = session.scalar(select(func.count()).select_from(Dataset).where(Dataset.state == "building"))
-    return not running and not building
+        evaluating = session.scalar(
+            select(func.count()).select_from(Evaluation).where(Evaluation.finished_at.is_(None))
+        )
+    return not running and not building and not evaluating
 
 
 def main() -> int:
@@ -127,6 +139,7 @@ def main() -> int:
         print(sentence)
     print(f"{sum(outcome.faults.values())} faults: {', '.join(f'{n} {name}' for name, n in outcome.faults.items())}")
     print(f"{asked.builds} builds; {asked.runs} runs ({outcome.states}) in {outcome.attempts} attempts")
+    print(f"the sampler's answers: {outcome.heard}; {outcome.swept} objects were garbage")
     print(f"{outcome.seconds:.0f} s; " + ", ".join(f"{sort} {outcome.count(sort)}" for sort in SORTS))
     return 1 if outcome.broken else 0
 

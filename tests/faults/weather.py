@@ -18,9 +18,10 @@ import psutil
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from pianola.records.imports import MAX_LOSSES
 from pianola.records.leases import MAX_BARREN_ATTEMPTS
-from pianola.records.states import LEASED
-from pianola.records.tables import Run
+from pianola.records.states import LEASED, EvaluationState, ImportState
+from pianola.records.tables import Evaluation, Import, Run
 
 from .deployment import LEASE_SECONDS, Deployment, Service, can_mount, can_skew
 
@@ -107,13 +108,24 @@ class Weather:
         return self._random.choice(free) if free else None
 
     def _is_last_try(self, service: Service) -> bool:
-        """Whether it holds a run that fails, as is right, if this attempt ends without a checkpoint too."""
-        query = select(Run.id).where(
-            Run.lease_owner == service.name, Run.state.in_(LEASED), Run.barren_attempts >= MAX_BARREN_ATTEMPTS
-        )
+        """Whether it holds something that fails, as is right, if this attempt ends without success too."""
+        queries = {
+            "trainer": [
+                select(Run.id).where(
+                    Run.lease_owner == service.name, Run.state.in_(LEASED), Run.barren_attempts >= MAX_BARREN_ATTEMPTS
+                ),
+                # Their rows do not say who holds them.
+                select(Evaluation.id).where(
+                    Evaluation.state == EvaluationState.RUNNING, Evaluation.barren_attempts >= MAX_BARREN_ATTEMPTS
+                ),
+            ],
+            "preprocess": [
+                select(Import.id).where(Import.state == ImportState.RUNNING, Import.losses >= MAX_LOSSES - 1)
+            ],
+        }
         try:
             with self._system.records.read() as session:
-                return session.scalar(query) is not None
+                return any(session.scalar(query) is not None for query in queries.get(service.kind, ()))
         except DBAPIError:
             return True
 
