@@ -74,7 +74,7 @@ def test_old_samples_are_forgotten_where_that_is_asked_for(records: Records, tmp
     with records.write() as session:
         for days in (0, 6, 8, 300):
             kept = samples.keep(session, replace(RECIPE, seed=days))
-            kept.created_at -= timedelta(days=days)
+            samples.get(session, kept.id).created_at -= timedelta(days=days)
 
     def left() -> set[int]:
         with records.read() as session:

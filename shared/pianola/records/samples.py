@@ -21,6 +21,11 @@ Position = list[float]
 
 _DAY: Final = 86_400
 _MOST_AT_ONCE: Final = 5_000
+# What was kept before is not among what they return.
+_INSERT: Final = {
+    name: insert(Sample).on_conflict_do_nothing().returning(Sample.id, Sample.created_at)
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,15 @@ def keep(session: Session, recipe: Recipe) -> Sample:
 
 
 def keep_all(session: Session, recipes: Sequence[Recipe]) -> dict[str, Sample]:
-    """The records of samples by id."""
-    insert_into = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    """The records of samples by id; to be read only: those that are new are not the session's."""
+    columns = {recipe.id: recipe.columns for recipe in recipes}
     # In order of ids: two that keep the same ones never wait for each other.
-    rows = sorted(({"id": recipe.id, **recipe.columns} for recipe in recipes), key=lambda row: str(row["id"]))
-    session.connection().execute(insert_into(Sample.__table__).on_conflict_do_nothing(), rows)  # type: ignore[arg-type]  # it is a Table
-    found = session.scalars(select(Sample).where(Sample.id.in_([row["id"] for row in rows])))
-    return {sample.id: sample for sample in found}
+    rows = [{"id": sample_id, **columns[sample_id]} for sample_id in sorted(columns)]
+    written = session.connection().execute(_INSERT[session.get_bind().dialect.name], rows)
+    kept = {row.id: Sample(id=row.id, created_at=row.created_at, **columns[row.id]) for row in written}
+    if before := columns.keys() - kept.keys():
+        kept |= {sample.id: sample for sample in session.scalars(select(Sample).where(Sample.id.in_(before)))}
+    return kept
 
 
 def get(session: Session, sample_id: str) -> Sample:
