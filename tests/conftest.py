@@ -90,10 +90,26 @@ def records(database_url: str) -> Iterator[Records]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[servers.S3]:
-    """An S3 server for the session; use a bucket of your own."""
-    with servers.s3() as server:
+def ceph() -> Iterator[servers.S3]:
+    """Ceph's S3 server for the session."""
+    if why := servers.no_ceph():
+        pytest.skip(why)
+    with servers.ceph() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[servers.S3]:
+    """The S3 server moto for the session: it checks no signature."""
+    with servers.moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(request: pytest.FixtureRequest) -> servers.S3:
+    """The best S3 server to be had here, for the session; use a bucket of your own."""
+    found: servers.S3 = request.getfixturevalue("moto" if servers.no_ceph() else "ceph")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -95,23 +95,43 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def no_ceph() -> str | None:
+    """Why Ceph's gateway cannot be started here; None where it can."""
+    if not S3_UP.exists():
+        return "PIANOLA_S3_UP names no program that starts Ceph RGW"
+    return "Ceph RGW starts as root only" if os.geteuid() else None
+
+
 @contextlib.contextmanager
-def s3() -> Iterator[S3]:
-    """A real S3 server where one can be had (Ceph RGW through `s3-up`, as root), else moto."""
-    access, secret, port = "pianola-test", "pianola-test-secret", free_port()
+def ceph() -> Iterator[S3]:
+    """A real S3 server: Ceph RGW, through `s3-up`."""
     with tempfile.TemporaryDirectory(prefix="pianola-s3-", dir="/tmp") as folder:
-        if S3_UP.exists() and os.geteuid() == 0:
-            subprocess.run([S3_UP, folder, str(port), access, secret], check=True, stdout=subprocess.DEVNULL)
-            try:
-                yield S3(f"http://127.0.0.1:{port}", access, secret, signed=True)
-            finally:
-                subprocess.run([S3_UP.with_name("s3-down"), folder], check=False, stdout=subprocess.DEVNULL)
-            return
-        print("no S3 server here (PIANOLA_S3_UP): testing against moto, which does not check signatures")
+        access, secret, port = "pianola-test", "pianola-test-secret", free_port()
+        subprocess.run([S3_UP, folder, str(port), access, secret], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield S3(f"http://127.0.0.1:{port}", access, secret, signed=True)
+        finally:
+            subprocess.run([S3_UP.with_name("s3-down"), folder], check=False, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[S3]:
+    """An S3 server in memory that checks no signature."""
+    with tempfile.TemporaryDirectory(prefix="pianola-s3-", dir="/tmp") as folder:
+        port = free_port()
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         with process(command, {}, Path(folder) / "moto.log"):
             wait_for(lambda: answers(f"http://127.0.0.1:{port}/moto-api/"), 20, "moto")
-            yield S3(f"http://127.0.0.1:{port}", access, secret, signed=False)
+            yield S3(f"http://127.0.0.1:{port}", "pianola-test", "pianola-test-secret", signed=False)
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[S3]:
+    """A real S3 server where one can be had, else moto."""
+    if why := no_ceph():
+        print(f"{why}: testing against moto, which does not check signatures")
+    with moto() if why else ceph() as server:
+        yield server
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,7 @@
 from pianola.objects.local import LocalStore
 from pianola.objects.open import connect_store, open_store
 from pianola.objects.store import (
+    NotAKey,
     ObjectCorrupt,
     ObjectMissing,
     ObjectStore,
@@ -15,6 +16,7 @@ from pianola.objects.store import (
 
 __all__ = [
     "LocalStore",
+    "NotAKey",
     "ObjectCorrupt",
     "ObjectMissing",
     "ObjectStore",

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from pianola.objects.store import ObjectMissing, Stored, StoreUnavailable, Unfinished
-
-_ASIDE = ".writing"
+from pianola.objects.store import ASIDE, ObjectMissing, Stored, StoreUnavailable, Unfinished, arriving, checked
 
 
 class LocalStore:
@@ -43,14 +41,14 @@ class LocalStore:
 
     def get_file(self, key: str, path: Path) -> None:
         """Write the object's bytes to `path`. Raises ObjectMissing."""
-        with self.open(key) as stream, path.open("wb") as target:
+        with self.open(key) as stream, arriving(path) as target:
             shutil.copyfileobj(stream, target, 2**20)
 
     def open(self, key: str) -> IO[bytes]:
         """A stream of the object's bytes. Raises ObjectMissing."""
         try:
             return self._path(key).open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise ObjectMissing(key) from None
         except OSError as error:
             raise StoreUnavailable(f"read {key}", error) from error
@@ -75,7 +73,7 @@ class LocalStore:
         # The folder part of the prefix bounds the walk.
         start = self._root / prefix.rpartition("/")[0]
         found = (path.relative_to(self._root).as_posix() for path in start.rglob("*") if path.is_file())
-        return iter(sorted(key for key in found if key.startswith(prefix) and not key.startswith(_ASIDE)))
+        return iter(sorted(key for key in found if key.startswith(prefix) and not key.startswith(ASIDE)))
 
     def listed(self, prefix: str) -> Iterator[Stored]:
         """Objects whose keys begin with `prefix`, in order."""
@@ -92,36 +90,34 @@ class LocalStore:
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Writes that have not ended: under way, or left by writers that were killed."""
-        aside = self._root / _ASIDE
+        aside = self._root / ASIDE
         for path in sorted(aside.iterdir()) if aside.is_dir() else ():
             with suppress(FileNotFoundError):
                 found = path.stat()
-                yield Unfinished(f"{_ASIDE}/{path.name}", path.name, found.st_size, _time(found))
+                yield Unfinished(f"{ASIDE}/{path.name}", path.name, found.st_size, _time(found))
 
     def abandon(self, write: Unfinished) -> None:
         """Give the room of an unfinished write back; one that is gone is no error."""
         try:
-            (self._root / _ASIDE / write.token).unlink(missing_ok=True)
+            (self._root / ASIDE / write.token).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"delete {write.key}", error) from error
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the directory can be written to."""
         try:
-            (self._root / _ASIDE).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._root / _ASIDE):
+            (self._root / ASIDE).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root / ASIDE):
                 pass
         except OSError as error:
             raise StoreUnavailable(f"write to {self._root}", error) from error
 
     def _path(self, key: str) -> Path:
-        if not key or any(part in ("", ".", "..", _ASIDE) for part in key.split("/")):
-            raise ValueError(f"{key!r} is not an object key: use names separated by single slashes")
-        return self._root / key
+        return self._root / checked(key)
 
     @contextmanager
     def _replacing(self, key: str) -> Iterator[IO[bytes]]:
-        target, aside = self._path(key), self._root / _ASIDE
+        target, aside = self._path(key), self._root / ASIDE
         try:
             aside.mkdir(parents=True, exist_ok=True)
             target.parent.mkdir(parents=True, exist_ok=True)

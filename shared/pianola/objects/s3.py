@@ -1,20 +1,26 @@
 """S3 as object store, through the `minio` client."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
+from urllib3 import BaseHTTPResponse
 
-from pianola.objects.store import ObjectMissing, Stored, StoreUnavailable, Unfinished
+from pianola.objects.store import NotAKey, ObjectMissing, Stored, StoreUnavailable, Unfinished, arriving, checked
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _MULTIPART = 16 * 2**20
 _CHUNK = 2**20
+_REFUSALS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 
 
 class S3Store:
@@ -41,7 +47,7 @@ class S3Store:
 
     def create_bucket(self) -> None:
         """Make the bucket unless it is there."""
-        with self._translated("create the bucket", self._bucket):
+        with _translated("create the bucket", self._bucket):
             if not self._client.bucket_exists(self._bucket):
                 try:
                     self._client.make_bucket(self._bucket)
@@ -52,35 +58,40 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`."""
-        with self._translated("write", key):
-            self._client.put_object(self._bucket, key, io.BytesIO(data), len(data))
+        with _translated("write", key):
+            self._client.put_object(self._bucket, checked(key), io.BytesIO(data), len(data))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store the file's bytes under `key`, in parts when it is large."""
-        with self._translated("write", key):
-            self._client.fput_object(self._bucket, key, str(path), part_size=_MULTIPART)
+        with _translated("write", key):
+            self._client.fput_object(self._bucket, checked(key), str(path), part_size=_MULTIPART)
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises ObjectMissing."""
-        with self._translated("read", key), self.open(key) as stream:
+        with self.open(key) as stream:
             return stream.read()
 
     def head(self, key: str, size: int) -> bytes:
         """The object's first `size` bytes. Raises ObjectMissing."""
-        with self._translated("read", key), self._client.get_object(self._bucket, key, length=size) as stream:
-            return stream.read()
+        with _translated("read", key):
+            try:
+                with self._client.get_object(self._bucket, key, length=size) as stream:
+                    return stream.read()
+            except S3Error as error:
+                # Of an empty object there is no first byte to ask for.
+                if error.code != "InvalidRange":
+                    raise
+                return b""
 
     def get_file(self, key: str, path: Path) -> None:
         """Write the object's bytes to `path`. Raises ObjectMissing."""
-        with self._translated("read", key), self.open(key) as stream, path.open("wb") as target:
-            while chunk := stream.read(_CHUNK):
-                target.write(chunk)
+        with self.open(key) as stream, arriving(path) as target:
+            shutil.copyfileobj(stream, target, _CHUNK)
 
     def open(self, key: str) -> IO[bytes]:
         """A stream of the object's bytes; the caller closes it. Raises ObjectMissing."""
-        with self._translated("read", key):
-            # Read to its end or closed, urllib3 takes the connection back.
-            return cast(IO[bytes], self._client.get_object(self._bucket, key))
+        with _translated("read", key):
+            return io.BufferedReader(_Body(self._client.get_object(self._bucket, key), key), _CHUNK)
 
     def exists(self, key: str) -> bool:
         """Whether the object is there."""
@@ -89,7 +100,7 @@ class S3Store:
     def stat(self, key: str) -> Stored | None:
         """The object as it is listed; None where it is not there."""
         try:
-            with self._translated("look up", key):
+            with _translated("look up", key):
                 found = self._client.stat_object(self._bucket, key)
         except ObjectMissing:
             return None
@@ -103,21 +114,21 @@ class S3Store:
 
     def listed(self, prefix: str) -> Iterator[Stored]:
         """Objects whose keys begin with `prefix`, in order."""
-        with self._translated("list", prefix):
+        with _translated("list", prefix):
             for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
                 if found.object_name and found.last_modified:
                     yield Stored(found.object_name, found.size or 0, found.last_modified)
 
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
-        with self._translated("delete", key):
+        with _translated("delete", key):
             self._client.remove_object(self._bucket, key)
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Writes that have not ended: under way, or left by writers that were killed."""
         key_marker, id_marker = None, None
         while True:
-            with self._translated("list unfinished uploads of", self._bucket):
+            with _translated("list unfinished uploads of", self._bucket):
                 # The client has no public method for these: held to its release by our pin.
                 page = self._client._list_multipart_uploads(
                     self._bucket, key_marker=key_marker, upload_id_marker=id_marker
@@ -131,7 +142,7 @@ class S3Store:
 
     def abandon(self, write: Unfinished) -> None:
         """Give the room of an unfinished write back; one that is gone is no error."""
-        with self._translated("end the upload of", write.key):
+        with _translated("end the upload of", write.key):
             try:
                 self._client._abort_multipart_upload(self._bucket, write.key, write.token)
             except S3Error as error:
@@ -140,17 +151,47 @@ class S3Store:
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the bucket answers."""
-        with self._translated("find the bucket", self._bucket):
+        with _translated("find the bucket", self._bucket):
             if not self._client.bucket_exists(self._bucket):
                 raise StoreUnavailable(f"find the bucket {self._bucket}", "it does not exist")
 
-    @contextmanager
-    def _translated(self, action: str, key: str) -> Iterator[None]:
-        try:
-            yield
-        except S3Error as error:
-            if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise ObjectMissing(key) from None
-            raise StoreUnavailable(f"{action} {key}", f"{error.code}: {error.message}") from error
-        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnavailable(f"{action} {key}", error) from error
+
+class _Body(io.RawIOBase):
+    """What a server answers, read so that it ends in StoreUnavailable where it ends too early."""
+
+    def __init__(self, answer: BaseHTTPResponse, key: str) -> None:
+        self._answer = answer
+        self._key = key
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: "WriteableBuffer") -> int:
+        with _translated("read", self._key):
+            return self._answer.readinto(memoryview(target))
+
+    def readall(self) -> bytes:
+        # In one piece: RawIOBase would ask for 8 KiB at a time.
+        with _translated("read", self._key):
+            return self._answer.read()
+
+    def close(self) -> None:
+        # Read to its end, urllib3 has taken the connection back; else it is of no more use.
+        self._answer.close()
+        super().close()
+
+
+@contextmanager
+def _translated(action: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        if error.code in ("NoSuchKey", "NoSuchObject"):
+            raise ObjectMissing(key) from None
+        hint = ": look at PIANOLA_S3_ACCESS_KEY and PIANOLA_S3_SECRET_KEY" if error.code in _REFUSALS else ""
+        raise StoreUnavailable(f"{action} {key}", f"{error.code}: {error.message or 'refused'}{hint}") from error
+    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise StoreUnavailable(f"{action} {key}", error) from error
+    except ValueError:
+        # The client's own check of a name, before it asks for anything.
+        raise NotAKey(key) from None

@@ -2,10 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
+
+# What every server and every file system takes.
+_KEY_BYTES: Final = 1024
+_NAME_BYTES: Final = 255
+ASIDE: Final = ".writing"
+"""what no part of a key is called: where a directory keeps what is being written"""
 
 
 class ObjectMissing(LookupError):
@@ -13,6 +20,17 @@ class ObjectMissing(LookupError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"no object {key!r} in the store")
+        self.key = key
+
+
+class NotAKey(ValueError):
+    """No object can have this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key!r} is not an object key: use names of at most {_NAME_BYTES} bytes separated by single slashes, "
+            f"{_KEY_BYTES} bytes altogether, no control characters"
+        )
         self.key = key
 
 
@@ -59,7 +77,7 @@ class ObjectStore(Protocol):
 
     A key is written once; writing it again with the same content changes nothing. Keys hold the content's digest or an
     attempt's number, so two writers of one key write the same bytes. An object is visible whole or not at all.
-    Every method raises StoreUnavailable when the store does not answer.
+    Every method raises StoreUnavailable when the store does not answer, NotAKey for what can be no object's key.
     """
 
     def put(self, key: str, data: bytes) -> None:
@@ -75,10 +93,16 @@ class ObjectStore(Protocol):
         """The object's first `size` bytes (at least 1), all of them where it has fewer. Raises ObjectMissing."""
 
     def get_file(self, key: str, path: Path) -> None:
-        """Write the object's bytes to `path` without holding them in memory. Raises ObjectMissing."""
+        """Write the object's bytes to `path` without holding them in memory. Raises ObjectMissing.
+
+        A file that is at `path` already is replaced when all bytes are there, and stays as it is when they do not come.
+        """
 
     def open(self, key: str) -> IO[bytes]:
-        """A stream of the object's bytes; the caller closes it. Raises ObjectMissing."""
+        """A stream of the object's bytes; the caller closes it. Raises ObjectMissing.
+
+        Reading it raises StoreUnavailable when the bytes end before the object does.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether the object is there, whole."""
@@ -103,6 +127,30 @@ class ObjectStore(Protocol):
 
     def ready(self) -> None:
         """Raise StoreUnavailable unless the store can be read and written to now."""
+
+
+def checked(key: str) -> str:
+    """The key. Raises NotAKey."""
+    parts = key.split("/")
+    if (
+        any(part in ("", ".", "..", ASIDE) or len(part.encode(errors="replace")) > _NAME_BYTES for part in parts)
+        or len(key.encode(errors="replace")) > _KEY_BYTES
+        or not key.isprintable()
+    ):
+        raise NotAKey(key)
+    return key
+
+
+@contextmanager
+def arriving(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block ends well, and leaves nothing when it does not."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sha256_file(path: Path) -> str:

@@ -5,7 +5,6 @@ from contextlib import closing, contextmanager
 from typing import IO, Final
 
 from minio.error import S3Error
-from urllib3.exceptions import HTTPError
 
 from pianola.intake.collect import Intake, opens
 from pianola.intake.entries import Skipped, judge_name
@@ -118,8 +117,6 @@ class _Bucket:
                     "and at PIANOLA_IMPORT_S3_ACCESS_KEY and _SECRET_KEY on the worker"
                 ) from error
             raise MayPass(str(error)) from error
-        except HTTPError as error:
-            raise MayPass(f"{type(error).__name__}: {error}") from error
 
 
 def _open(bucket: str, settings: PreprocessSettings) -> S3Store:
