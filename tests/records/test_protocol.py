@@ -7,16 +7,18 @@ PIANOLA_STEPS says how many steps are taken on each database (200).
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from pianola.records import Records, datasets, events, leases, runs
+from pianola.records import Records, datasets, events, leases, open_records, runs
 from pianola.records.clock import database_now
 from pianola.records.errors import StaleAttempt
 from pianola.records.leases import MAX_BARREN_ATTEMPTS
@@ -148,6 +150,13 @@ class Protocol(RuleBasedStateMachine):
             self._ends(model, "lost")
         assert again == {one.row.id for one in expired if one.state == RunState.QUEUED}
 
+    @rule(which=WHICH)
+    def a_worker_takes_it_and_dies(self, which: int) -> None:
+        """Three of them in a row, and it is the run's fault."""
+        self.a_message_comes(which)
+        self.clock[0] += LEASE + 1
+        self.a_reaper_looks()
+
     @rule()
     def a_reaper_sends_again(self) -> None:
         """Only what is queued, and not twice."""
@@ -254,18 +263,54 @@ def moved_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     yield ahead
 
 
+def run_protocol(records: Records, clock: list[float], **chosen: object) -> None:
+    """Take the steps, in an order that is the same every time."""
+    Protocol.records, Protocol.clock, Protocol.dataset = records, clock, built_dataset(records)
+    always = {"deadline": None, "database": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+    run_machine(Protocol, settings=settings(stateful_step_count=STEPS_OF_AN_EXAMPLE, **always, **chosen))  # type: ignore[arg-type]
+
+
 def test_the_protocol_does_what_its_model_does(records: Records, moved_clock: list[float]) -> None:
-    Protocol.records, Protocol.clock, Protocol.dataset = records, moved_clock, built_dataset(records)
-    run_machine(
-        Protocol,
-        settings=settings(
-            max_examples=max(1, STEPS // STEPS_OF_AN_EXAMPLE),
-            stateful_step_count=STEPS_OF_AN_EXAMPLE,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_protocol(records, moved_clock, max_examples=max(1, STEPS // STEPS_OF_AN_EXAMPLE))
     with records.read() as session:
         assert session.scalars(select(Run.id)).first() is not None
+
+
+def without_a_fence(session: Session, run_id: str, attempt: int, **values: object) -> Run:
+    held = update(Run).where(Run.id == run_id, Run.state.in_(LEASED)).values(attempt=attempt, **values)
+    run = session.scalar(held.returning(Run).execution_options(populate_existing=True))
+    if run is None:
+        raise StaleAttempt(run_id, attempt)
+    return run
+
+
+def without_requeued(session: Session, subject: type[Run], subject_id: str, kind: str, data: dict[str, object]) -> int:
+    return 0 if kind == "requeued" else APPEND(session, subject, subject_id, kind, data)
+
+
+def taking_what_is_held(session: Session, run_id: str, worker: str, lease_seconds: float) -> Run | None:
+    session.execute(update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING).values(state=RunState.QUEUED))
+    return CLAIM(session, run_id, worker, lease_seconds)
+
+
+APPEND, CLAIM = events.append, leases.claim
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken"),
+    [
+        (leases, "_fenced", without_a_fence),
+        (events, "append", without_requeued),
+        (leases, "claim", taking_what_is_held),
+        (leases, "MAX_BARREN_ATTEMPTS", 100),
+    ],
+    ids=["a zombie writes", "an event is lost", "a doubled message starts a run twice", "poison is tried for ever"],
+)
+def test_a_protocol_that_is_broken_is_found_out(
+    sqlite_url: str, moved_clock: list[float], monkeypatch: pytest.MonkeyPatch, module: Any, name: str, broken: object
+) -> None:
+    records = open_records(sqlite_url)
+    monkeypatch.setattr(module, name, broken)
+    with pytest.raises((AssertionError, IntegrityError)):
+        run_protocol(records, moved_clock, max_examples=40, phases=[Phase.generate], report_multiple_bugs=False)
+    records.dispose()
