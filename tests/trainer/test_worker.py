@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from subprocess import Popen
 from typing import Any
 
+import psutil
 import pytest
 import redis
 import servers
@@ -41,9 +42,15 @@ class Deployment:
         wait_for(lambda: self.system.checkpoints(run_id), 120, "a checkpoint")
         return run_id
 
+    def nursery(self) -> int:
+        """The process that forks attempts."""
+        children = psutil.Process(self.worker.pid).children()
+        (pid,) = [child.pid for child in children if "pianola_trainer.forking" in child.cmdline()]
+        return pid
+
     def child(self) -> int:
         """The attempt's process."""
-        (pid,) = making.children_of(self.worker.pid)
+        (pid,) = {*making.children_of(self.worker.pid)} - {self.nursery()}
         return pid
 
 
@@ -51,7 +58,8 @@ class Deployment:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with ExitStack() as stack:
         url = stack.enter_context(servers.valkey())
-        system = stack.enter_context(making.system(tmp_path_factory.mktemp("worker"), PIANOLA_QUEUES="train"))
+        told = {"PIANOLA_QUEUES": "train", "PIANOLA_WARM": "true"}
+        system = stack.enter_context(making.system(tmp_path_factory.mktemp("worker"), **told))
         system.broker_url = url
         worker = stack.enter_context(making.worker(system))
         celery = create_celery(
@@ -64,8 +72,10 @@ def test_a_crashed_paused_and_resumed_run_ends_as_an_undisturbed_one(deployed: D
     system = deployed.system
     # How often it is evaluated changes nothing of what it learns.
     run_id = deployed.started(evaluate_every_steps=9)
+    nursery = deployed.nursery()
     os.kill(deployed.child(), signal.SIGKILL)
     wait_for(lambda: len(system.checkpoints(run_id)) == 2, 120, "a checkpoint of a second attempt")
+    assert deployed.nursery() != nursery, "what forked the first may have been at fault"
     with system.records.write() as session:
         runs.pause(session, run_id)
     paused = system.wait_for_state(run_id, "paused")

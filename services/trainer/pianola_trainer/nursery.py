@@ -68,7 +68,7 @@ class Forked:
 
 
 class Nursery:
-    """Starts such a process at once, which takes seconds to be ready, and anew whenever it is gone."""
+    """Starts such a process at once, which takes seconds to be ready, and anew whenever it is gone or suspect."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
@@ -98,8 +98,7 @@ class Nursery:
     def fork(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked | None:
         """A process that runs as `python -m MODULE ARGUMENTS...`, its output in `log`; None where it cannot be had."""
         if self.process.poll() is not None:
-            self.close()
-            self._start()
+            self.renew()
         if not self.ready():
             return None
         told = {"module": module, "arguments": list(arguments), "environment": dict(environment)}
@@ -122,6 +121,11 @@ class Nursery:
         process.stdin.close()
         process.close()
         return None
+
+    def renew(self) -> None:
+        """Start another instead: what is wrong with one that forks is wrong with all that it forks."""
+        self.close()
+        self._start()
 
     def close(self) -> None:
         """End it. What it forked ends too."""

@@ -112,12 +112,18 @@ class Tasks:
         let_go = ended.killed or ended.code in (Exit.RELEASED, Exit.STALE)
         said = "" if let_go else child.last_words()
         if not let_go:
-            _log.warning("crashed", code=ended.code, said=said)
+            self._crashed(ended, said)
         outcome = "released" if let_go else "crashed"
         state = self._tell(lambda session: leases.stopped(session, run.id, run.attempt, outcome, said))
         _log.info("let_go", outcome=outcome, state=state)
         if state == RunState.QUEUED:
             send(self._celery, TRAIN_RUN, run.id, queue=run.queue)
+
+    def _crashed(self, ended: Ended, said: str) -> None:
+        _log.warning("crashed", code=ended.code, said=said)
+        if self._nursery is not None:
+            # The fault may be its, and would be every later attempt's.
+            self._nursery.renew()
 
     def _put_off(self, run: Run, reason: str) -> None:
         """Nobody's fault: it is tried again later, by the reaper's message."""
@@ -161,7 +167,7 @@ class Tasks:
         elif ended.killed or ended.code in (Exit.RELEASED, Exit.STALE):
             self._release(evaluation, "released")
         else:
-            _log.warning("crashed", code=ended.code, said=child.last_words())
+            self._crashed(ended, child.last_words())
             self._release(evaluation, "crashed")
 
     def _release(self, evaluation: Evaluation, outcome: evaluations.Outcome) -> None:
