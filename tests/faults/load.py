@@ -69,7 +69,7 @@ class Users:
         self.recipes = [name for name in RECIPES if name != NETWORK or plan.runs >= NETWORK_EVERY]
         self.listener = Listener(system, MODEL)
         self._names = itertools.count()
-        self._stop = threading.Event()
+        self._stop, self._over = threading.Event(), threading.Event()
         self._threads = ThreadPoolExecutor(5)
         self._asking: list[Future[None]] = []
         self._beside: list[Future[None]] = []
@@ -110,6 +110,17 @@ class Users:
             waiting = session.scalars(select(Run.id).where(Run.state.in_(("pausing", "paused")))).all()
         for run_id in waiting:
             self._resume(run_id)
+
+    def close(self) -> None:
+        """Nobody waits for an answer any more."""
+        self._over.set()
+        self._stop.set()
+
+    def _patiently(self, seconds: float) -> Iterator[None]:
+        until = time.monotonic() + seconds
+        yield
+        while time.monotonic() < until and not self._over.wait(0.3):
+            yield
 
     def new_run(self, recipe: str, model: str | None = None) -> str:
         key = f"run {next(self._names)}"
@@ -200,7 +211,7 @@ class Users:
         raise AssertionError(f"nothing could be imported into {dataset_id}")
 
     def _wait_imported(self, import_id: str) -> bool:
-        for _ in _patiently(180):
+        for _ in self._patiently(180):
             try:
                 with self._system.records.read() as session:
                     row = session.get_one(Import, import_id)
@@ -211,7 +222,7 @@ class Users:
         raise AssertionError(f"import {import_id} has not ended in 180 s")
 
     def _wait_built(self, dataset_id: str) -> None:
-        for _ in _patiently(60):
+        for _ in self._patiently(60):
             with self._system.records.read() as session:
                 if session.get_one(Dataset, dataset_id).state == "built":
                     return
@@ -221,7 +232,7 @@ class Users:
         self, path: str, headers: dict[str, str] | None = None, accept: tuple[int, ...] = (), **body: Any
     ) -> httpx.Response:
         """Ask until it is answered, as the client does: the api may be away, or its database or store."""
-        for _ in _patiently(180):
+        for _ in self._patiently(180):
             try:
                 answer = httpx.post(self._system.urls["api"] + path, headers=headers, timeout=30, **body)
             except httpx.TransportError:
@@ -231,13 +242,6 @@ class Users:
             if answer.status_code not in (429, 503):
                 raise AssertionError(f"POST {path}: {answer.status_code} {answer.text}")
         raise AssertionError(f"POST {path} was not answered in 180 s")
-
-
-def _patiently(seconds: float) -> Iterator[None]:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        yield
-        time.sleep(0.3)
 
 
 def _zipped(music: list[Path]) -> bytes:

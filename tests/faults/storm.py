@@ -95,6 +95,7 @@ def storm(
             remains = Remains(system.records, system.store, users.submitted)
             broken = [sentence for holds in INVARIANTS for sentence in holds(remains)]
         finally:
+            users.close()
             if keep_logs is not None:
                 keep_logs.mkdir(parents=True, exist_ok=True)
                 for log in system.folder.glob("*.log"):
