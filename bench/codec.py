@@ -20,7 +20,7 @@ from common import arguments, music, peer, report
 from pianola.codec import native
 from pianola.codec.options import PRESETS
 from pianola.codec.verdict import judge
-from pianola.dataset.shards import ShardWriter
+from pianola.dataset.shard_writer import ShardWriter
 from pianola.objects import LocalStore
 
 GOAL = 15.0

@@ -23,7 +23,7 @@ from pianola.codec.revision import CODEC_REVISION
 from pianola.codec.windows import Windows
 from pianola.dataset.manifest import Manifest, manifest_bytes, manifest_digest
 from pianola.dataset.options import dataset_options
-from pianola.dataset.shards import ShardWriter
+from pianola.dataset.shard_writer import ShardWriter
 from pianola.objects import LocalStore
 from pianola.objects.layout import dataset_key, manifest_key
 from pianola.records.tables import Dataset

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from pianola.codec.windows import Windows, pack, unpack
-from pianola.dataset import shards
+from pianola.dataset import shard_writer
+from pianola.dataset.shard_writer import Placed, ShardWriter
 from pianola.dataset.shards import (
     BadShard,
-    Placed,
     Shard,
     ShardEntry,
-    ShardWriter,
     origins_bytes,
     read_origins,
     read_shard,
@@ -169,7 +168,7 @@ def test_a_head_that_is_cut_or_something_else_is_refused(spoilt: bytes) -> None:
 
 
 def test_the_writer_rolls_over_at_the_limit_and_keeps_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 5 * 96 * 12)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 5 * 96 * 12)
     lit = {0: noise(3, 0), 2: noise(2, 1), 3: noise(0), 4: noise(7, 2), 9: noise(1, 3)}
     stored, writer = written({file: windows_of(windows) for file, windows in lit.items()})
     entries = writer.close()

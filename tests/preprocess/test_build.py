@@ -13,7 +13,7 @@ from servers import wait_for
 
 from pianola.codec.options import PRESETS, codec_options
 from pianola.codec.verdict import judge
-from pianola.dataset import shards
+from pianola.dataset import shard_writer
 from pianola.dataset.holdout import rank
 from pianola.dataset.report import read_page
 from pianola.objects import ObjectMissing
@@ -237,7 +237,7 @@ def test_memory_does_not_grow_with_the_chunk(
     workshop: Workshop, music: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, reader: Reader
 ) -> None:
     """Twenty times the files in one chunk, in shards of 64 KiB: held are its files, one shard and the report."""
-    monkeypatch.setattr(shards, "SHARD_BYTES", 2**16)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 2**16)
     few = workshop.upload("few", music)
     many = workshop.upload("many", {f"{copy:02} {name}": data for copy in range(20) for name, data in music.items()})
     peaks = []

@@ -14,7 +14,7 @@ from pianola.codec.windows import Windows
 from pianola.codec.windows import pack as packed
 from pianola.dataset.manifest import Manifest, manifest_bytes, manifest_digest
 from pianola.dataset.options import dataset_options
-from pianola.dataset.shards import ShardWriter
+from pianola.dataset.shard_writer import ShardWriter
 from pianola.objects.layout import dataset_key, manifest_key, sidecar_key
 from pianola.records import builds, datasets
 from pianola.records.verdicts import FileVerdict

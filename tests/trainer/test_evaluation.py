@@ -9,7 +9,7 @@ from sqlalchemy import update
 from trainer import making
 from trainer.making import System
 
-from pianola.dataset import shards
+from pianola.dataset import shard_writer
 from pianola.queue import create_celery
 from pianola.records import evaluations, runs
 from pianola.records.best import playing
@@ -81,7 +81,7 @@ def test_an_evaluation_compares_the_checkpoint_with_the_dataset(
 
 
 def test_a_dataset_of_many_shards_is_compared_by_an_excerpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 6 * 96 * 12)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 6 * 96 * 12)
     with making.system(tmp_path) as system:
         many = making.built_dataset(system, (6,) * 24)
         run_id = making.submit(system, many, "vae", "thesis", epochs=1, evaluate_every_steps=1000)

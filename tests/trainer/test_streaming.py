@@ -18,7 +18,7 @@ from trainer import making
 from trainer.making import PlannedFile, System, assert_same_weights, tensors
 
 from pianola.codec.window import Integers
-from pianola.dataset import shards
+from pianola.dataset import shard_writer
 from pianola.dataset.manifest import read_manifest
 from pianola.objects import LocalStore, StoreUnavailable
 from pianola.objects.layout import dataset_key
@@ -47,7 +47,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def dataset(system: System, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """40 shards, each of a file with 12 windows of which a dozen in all are left out."""
-    monkeypatch.setattr(shards, "SHARD_BYTES", 12 * WINDOW)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 12 * WINDOW)
     kept = [bool(window % 40) for window in range(12 * SHARDS)]
     files = [PlannedFile(noise(12, seed), labels=(seed % 3 - 1,)) for seed in range(SHARDS)]
     return row(system, making.built(system, files, {"composer": ("Bach", "Haydn")}, kept, duplicates="windows"))
@@ -126,7 +126,7 @@ def test_all_is_known_of_windows_that_are_not_here(system: System, dataset: Data
 
 
 def test_a_set_of_few_shards_is_held_whatever_it_takes(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 2 * WINDOW)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 2 * WINDOW)
     few = row(system, making.built_dataset(system, (2,) * MIXED))
     assert isinstance(read_windows(system.store, few, 0).packed, np.ndarray)
     more = row(system, making.built_dataset(system, (2,) * (MIXED + 1)))
@@ -178,7 +178,7 @@ def test_a_shard_is_read_once_an_epoch_and_before_it_is_wanted(
 def test_memory_holds_two_groups_or_what_it_may(
     system: System, monkeypatch: pytest.MonkeyPatch, most_megabytes: int
 ) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 2**20)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 2**20)
     megabytes = 64
     dataset = row(system, making.built(system, [PlannedFile(noise(910, 0))] * megabytes))
     batches = batches_of(read_windows(system.store, dataset, 0), 512)
@@ -336,7 +336,7 @@ def test_an_order_ends_a_wait(dataset: Dataset, store: FaultyStore) -> None:
 def test_a_streamed_run_that_was_killed_ends_like_one_in_memory(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 6 * WINDOW)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 6 * WINDOW)
     many = making.built_dataset(system, (6,) * 24)
     options = {"epochs": 2, "evaluate_every_steps": 12}
 

@@ -12,7 +12,7 @@ from trainer.making import PlannedFile, System
 
 from pianola.codec.options import PRESETS
 from pianola.codec.windows import pack, unpack
-from pianola.dataset import shards
+from pianola.dataset import shard_writer
 from pianola.dataset.manifest import read_manifest
 from pianola.objects.layout import dataset_key, manifest_key
 from pianola.records import datasets
@@ -40,7 +40,7 @@ def read(system: System, dataset_id: str) -> PackedWindows:
 
 
 def test_a_dataset_is_read_whole_over_several_shards(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 10 * 96 * 12)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 10 * 96 * 12)
     windows = read(system, making.built_dataset(system, (9, 4, 7)))
     expected = np.concatenate([making.scales(index, count) for index, count in enumerate((9, 4, 7))])
     np.testing.assert_array_equal(windows.of(np.arange(20)), expected)
@@ -49,7 +49,7 @@ def test_a_dataset_is_read_whole_over_several_shards(system: System, monkeypatch
 
 
 def test_windows_that_are_left_out_are_not_read(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 5 * 96 * 12)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 5 * 96 * 12)
     kept = [True, False, True, False, False, False, False, True, True]
     files = [PlannedFile(making.scales(0, 3)), PlannedFile(making.scales(1, 4)), PlannedFile(making.scales(2, 2))]
     windows = read(system, making.built(system, files, kept=kept, duplicates="windows"))
@@ -110,7 +110,7 @@ def test_a_damaged_object_is_said_in_words(system: System, what: str) -> None:
 
 
 def test_reading_takes_the_windows_and_one_shard(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 2**20)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 2**20)
     noise = np.random.default_rng(0).integers(0, 2, (910, 96, 96), np.uint8)
     dataset = row(system, making.built(system, [PlannedFile(noise)] * 24, held_out=0.2))
     tracemalloc.start()

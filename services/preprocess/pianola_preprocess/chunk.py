@@ -17,7 +17,8 @@ from pianola.dataset.fingerprints import Fingerprints, fingerprint, fingerprints
 from pianola.dataset.labels import label_numbers
 from pianola.dataset.options import DatasetOptions
 from pianola.dataset.report import FileReport, page_bytes
-from pianola.dataset.shards import BadShard, Placed, ShardWriter
+from pianola.dataset.shard_writer import Placed, ShardWriter
+from pianola.dataset.shards import BadShard
 from pianola.objects import ObjectCorrupt, ObjectMissing, ObjectStore
 from pianola.objects.layout import dataset_key, page_key, sidecar_key
 from pianola.records import Records, builds

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,7 @@ import numpy.typing as npt
 from pianola.codec import native
 from pianola.codec.window import SIDE, STEPS_PER_QUARTER, Bytes, Integers, Mask
 from pianola.dataset.runs import Runs, blocks, find_runs
-
-if TYPE_CHECKING:
-    from pianola.dataset.shards import Shard
+from pianola.dataset.shards import Shard
 
 CELLS_OF_DENSITY: Final = 24
 """Lit cells of a window in a bar of the density histogram: 24 / 9,216 of a window."""
