@@ -14,7 +14,8 @@ import servers
 from sqlalchemy import text
 from trainer import making
 
-from pianola.operations.doctor import Finding, examine
+from pianola.operations.doctor import examine
+from pianola.operations.finding import Finding
 from pianola.records import Records, leases, open_records
 from pianola.settings import WorkerSettings
 

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import DBAPIError
 
 from pianola.records import Records, ages, datasets, runs
+from pianola.records.ages import Waits
 from pianola_http import measures
 
 
@@ -39,7 +40,7 @@ class _RecordsCollector(Collector):
         try:
             with self._records.read() as session:
                 counts = {"runs": runs.count_by_state(session), "datasets": datasets.count_by_state(session)}
-                worst = ages.look(session)
+                found = ages.look(session)
         except DBAPIError:
             reachable.add_metric([], 0)
             yield reachable
@@ -51,15 +52,17 @@ class _RecordsCollector(Collector):
             for state, count in states.items():
                 family.add_metric([state], count)
             yield family
-        yield _gauge("pianola_oldest_waiting_seconds", "What waits longest in a queue, since when", worst.waiting)
-        yield _gauge("pianola_quiet_seconds", "What is under way and longest without a word, since when", worst.quiet)
+        yield _gauge("pianola_oldest_waiting_seconds", "What waits longest in a queue, since when", found.waiting)
+        yield _gauge("pianola_quiet_seconds", "What is under way and longest without a word, since when", found.quiet)
         yield GaugeMetricFamily(
-            "pianola_lapsed_lease_seconds", "Since the lease of a run ended that nobody took back", worst.lapsed
+            "pianola_lapsed_lease_seconds",
+            "Since the lease of a run ended that nobody took back",
+            max(found.lapsed, default=0.0),
         )
 
 
-def _gauge(name: str, documentation: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+def _gauge(name: str, documentation: str, kinds: Mapping[str, Waits]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, documentation, labels=["kind"])
-    for kind, value in values.items():
-        family.add_metric([kind], value)
+    for kind, waits in kinds.items():
+        family.add_metric([kind], waits.longest)
     return family

@@ -41,7 +41,13 @@ def main() -> None:
     if told is not None:
         os.environ.update(told["environment"])
         sys.argv = [told["module"], *told["arguments"]]
-        runpy.run_module(told["module"], run_name="__main__")
+        try:
+            runpy.run_module(told["module"], run_name="__main__")
+        except SystemExit as ended:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # Taking torch down in order takes longer than a short run.
+            os._exit(int(ended.code or 0))
 
 
 class _Nursery:

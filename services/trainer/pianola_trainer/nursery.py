@@ -86,6 +86,11 @@ class Nursery:
             )
         self._ready = False
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self.process.poll() is None
+
     def ready(self, seconds: float = 0) -> bool:
         """Whether it can fork, within so many seconds."""
         if not self._ready:
@@ -97,7 +102,7 @@ class Nursery:
 
     def fork(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked | None:
         """A process that runs as `python -m MODULE ARGUMENTS...`, its output in `log`; None where it cannot be had."""
-        if self.process.poll() is not None:
+        if not self.alive:
             self.renew()
         if not self.ready():
             return None

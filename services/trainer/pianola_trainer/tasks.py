@@ -44,12 +44,10 @@ class Tasks:
         """Set when this worker shuts down: the running attempt is released."""
         self._nursery: Nursery | None = None
 
-    def warm_up(self) -> None:
+    def keep_warm(self) -> None:
         """Have torch imported for all attempts to come, where settings say so."""
         if self._settings.warm:
             self._nursery = new_nursery()
-            if not self._nursery.ready(WARM_UP_SECONDS):
-                _log.warning("not_warm", seconds=WARM_UP_SECONDS)
 
     def close(self) -> None:
         """Leave no process behind."""
@@ -58,6 +56,7 @@ class Tasks:
 
     def train_run(self, run_id: str) -> None:
         """Train the run, unless another worker holds it or it has ended."""
+        self._wait_until_warm()
         claimed_at = time.monotonic()
         run = self._claim(
             lambda session: leases.claim(session, run_id, self._settings.worker, self._settings.lease_seconds)
@@ -70,6 +69,7 @@ class Tasks:
 
     def evaluate_run(self, evaluation_id: str) -> None:
         """Compare the run's samples with its dataset, unless another worker does or it is done."""
+        self._wait_until_warm()
         claimed_at = time.monotonic()
         evaluation = self._claim(
             lambda session: evaluations.claim(session, evaluation_id, self._settings.lease_seconds)
@@ -79,6 +79,13 @@ class Tasks:
         with structlog.contextvars.bound_contextvars(evaluation=evaluation_id, attempt=evaluation.attempt):
             _log.info("claimed", run=evaluation.run_id)
             self._evaluate(evaluation, claimed_at)
+
+    def _wait_until_warm(self) -> None:
+        """Before the claim: no lease runs meanwhile."""
+        nursery, until = self._nursery, time.monotonic() + WARM_UP_SECONDS
+        while nursery is not None and nursery.alive and not self.stopping.is_set() and time.monotonic() < until:
+            if nursery.ready(self._settings.poll_seconds):
+                return
 
     def _attempt(self, run: Run, claimed_at: float) -> None:
         lease = RunLease(self._records, run.id, run.attempt, self._settings.lease_seconds)

@@ -37,7 +37,7 @@ class Worker:
         with self._spool.open():
             reaper = start_reaper(self.records, self.celery, stop, self.settings)
             try:
-                self._tasks.warm_up()
+                self._tasks.keep_warm()
                 return self._consume()
             finally:
                 self._tasks.close()

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from pianola.objects import StoreUnavailable, connect_store, open_store
 from pianola.operations.backup import backup
-from pianola.operations.doctor import Finding
 from pianola.operations.errors import OperationFailed
+from pianola.operations.finding import Finding
 from pianola.operations.garbage import Garbage, Site, collect
 from pianola.operations.restore import restore
 from pianola.records import Records, open_records

@@ -4,11 +4,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from celery import Celery
 from sqlalchemy import select, type_coerce
@@ -17,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from pianola.hearing import DEAF_SECONDS
 from pianola.objects import LocalStore, ObjectStore, StoreUnavailable, connect_store
 from pianola.operations import contradictions, waiting
+from pianola.operations.finding import Finding, Level
 from pianola.operations.probe import probe
 from pianola.queue import EVALUATE, PREPROCESS, TRAIN, TRAIN_GPU, create_celery
 from pianola.records import Records, open_records
@@ -25,29 +25,11 @@ from pianola.records.migrate import NotMigrated, check
 from pianola.records.tables import UtcDateTime
 from pianola.settings import Settings, WorkerSettings
 
-Level = Literal["ok", "warning", "error"]
-
 _GB: Final = 10**9
 _SKEW_SECONDS: Final = 5.0
 # S3 servers refuse requests whose time is 15 minutes off.
 _REFUSED_SECONDS: Final = 600.0
 _ANSWER_SECONDS: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, what was found, and what to do where it is not well."""
-
-    name: str
-    level: Level
-    found: str
-    todo: str = ""
-
-    @property
-    def line(self) -> str:
-        """As a person reads it."""
-        mark = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}[self.level]
-        return f"{mark}  {self.name}: {self.found}" + (f"\n         -> {self.todo}" if self.todo else "")
 
 
 def examine(
@@ -205,8 +187,7 @@ class _Doctor:
 
     def _waiting(self) -> Iterator[Finding]:
         with self._records.read() as session:
-            for line in waiting.look(session):
-                yield Finding(line.name, line.level, line.found, line.todo)
+            yield from waiting.look(session)
 
 
 def _hearing(worker: str, file: Path) -> Finding:
