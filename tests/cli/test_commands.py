@@ -1,7 +1,4 @@
 import json
-import re
-import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,6 @@ from .scripted import Answer, as_json, body, pianola, problem, scripted, stream
 
 DATASET = {"id": "ds_1", "name": "small", "state": "open", "preset": "piano", "files": 0}
 RUN = {"id": "run_1", "state": "queued", "family": "vae", "preset": "default", "dataset_name": "small"}
-SAMPLE = {"id": "sample_1", "model": "m", "seed": 7, "n": 1, "windows": [{"index": 0, "empty": False}]}
 
 
 def test_help_lists_every_command_with_a_line() -> None:
@@ -157,34 +153,6 @@ def test_watching_a_run_that_fails_is_exit_code_1_and_says_why() -> None:
     assert (result.exit_code, result.stderr) == (1, "Error: run run_1 failed: no memory\n")
 
 
-def test_a_sample_becomes_a_midi_file_and_a_picture(tmp_path: Path) -> None:
-    answers = (as_json(SAMPLE, 201), Answer(body=b"MThd"), Answer(body=b"\x89PNG"))
-    with scripted(*answers) as server:
-        out = str(tmp_path / "new" / "out.mid")
-        result = pianola("sample", "m", "-o", out, "--png", "--seed", "7", "--snap", "D minor", server=server)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "new" / "out.mid").read_bytes() == b"MThd"
-    assert (tmp_path / "new" / "out.png").read_bytes() == b"\x89PNG"
-    assert server.asked[0].body == b'{"n":1,"seed":7,"key":"D minor"}'
-    assert [asked.path for asked in server.asked[1:]] == [
-        "/v1/samples/sample_1?format=midi",
-        "/v1/samples/sample_1?format=png",
-    ]
-
-
-def test_many_windows_are_unpacked_into_a_folder_and_empty_ones_are_counted(tmp_path: Path) -> None:
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("001.mid", b"MThd")
-        archive.writestr("sample.json", b"{}")
-    drawn = {**SAMPLE, "n": 2, "windows": [{"index": 0, "empty": True}, {"index": 1, "empty": False}]}
-    with scripted(as_json(drawn, 201), Answer(body=packed.getvalue())) as server:
-        result = pianola("sample", "m", "-n", "2", "-o", str(tmp_path / "out"), server=server)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "out" / "001.mid").read_bytes() == b"MThd"
-    assert "1 of 2 windows hold no note" in result.stderr
-
-
 def test_an_evaluation_that_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
     report = {
         "generated": {"density": 0.02, "notes": 9},
@@ -304,66 +272,3 @@ def test_without_anything_to_go_on_from_a_vae_is_trained() -> None:
     with scripted(as_json(RUN, 201)) as server:
         assert pianola("train", "small", server=server).exit_code == 0
     assert body(server) == {"dataset": "small", "family": "vae"}
-
-
-def test_a_label_is_asked_for(tmp_path: Path) -> None:
-    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
-        result = pianola("sample", "m", "-o", str(tmp_path / "a.mid"), "--label", "Bach", server=server)
-    assert result.exit_code == 0, result.output
-    assert body(server) == {"n": 1, "label": "Bach"}
-
-
-def test_a_temperature_is_asked_for(tmp_path: Path) -> None:
-    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
-        result = pianola("sample", "m", "-o", str(tmp_path / "a.mid"), "--temperature", "0.8", server=server)
-    assert result.exit_code == 0, result.output
-    assert body(server) == {"n": 1, "temperature": 0.8}
-
-
-def test_a_way_between_seeds_becomes_a_file(tmp_path: Path) -> None:
-    out = tmp_path / "way.png"
-    with scripted(as_json(SAMPLE, 201), Answer(body=b"PNG")) as server:
-        result = pianola(
-            "interpolate", "m", "-o", str(out), "--from-seed", "1", "--to-seed", "2", "--steps", "5", server=server
-        )
-    assert result.exit_code == 0, result.output
-    assert server.asked[0].path == "/v1/models/m/interpolations"
-    assert body(server) == {"from": {"seed": 1}, "to": {"seed": 2}, "steps": 5, "way": "slerp"}
-    assert out.read_bytes() == b"PNG"
-
-
-def test_a_map_is_drawn_and_told_and_its_points_are_played(tmp_path: Path) -> None:
-    windows = [{"x": x, "y": -x, "file": "a.mid", "window": 0, "label": "Bach"} for x in (1.0, 2.0)]
-    told = {"dataset": "songs@2", "step": 9, "latent_size": 32, "variance": [0.2, 0.1], "field": "composer", "of": 7}
-    with scripted(Answer(body=b"PNG"), as_json({**told, "windows": windows})) as server:
-        result = pianola("map", "m", "-o", str(tmp_path / "map.png"), "--field", "composer", server=server)
-    assert result.exit_code == 0, result.output
-    assert [asked.path for asked in server.asked] == ["/v1/models/m/map?format=png&field=composer",
-                                                      "/v1/models/m/map?field=composer"]  # fmt: skip
-    assert "2 of 7 windows of songs@2, checkpoint at step 9: two of 32 dimensions show 30%" in result.output
-    assert re.search(r"Bach +2 +1\.500 +-1\.500", result.output)
-    with scripted(as_json(SAMPLE, 201), Answer(body=b"MThd")) as server:
-        result = pianola("sample", "m", "-o", str(tmp_path / "here.mid"), "--at", "1", "-0.5", server=server)
-    assert result.exit_code == 0, result.output
-    assert body(server) == {"at": [[1.0, -0.5]]}
-
-
-def test_a_piece_is_one_file_and_goes_on_from_a_sample(tmp_path: Path) -> None:
-    out = tmp_path / "piece.mid"
-    with scripted(as_json({**SAMPLE, "n": 4}, 201), Answer(body=b"MThd")) as server:
-        asked = ("play", "m", "-o", str(out), "--beats", "32", "--drift", "0.25", "--from", "sample_1:3", "--seed", "5")
-        result = pianola(*asked, server=server)
-    assert result.exit_code == 0, result.output
-    assert server.asked[0].path == "/v1/models/m/pieces"
-    assert body(server) == {"seed": 5, "beats": 32, "drift": 0.25, "from": {"sample": "sample_1", "window": 3}}
-    assert out.read_bytes() == b"MThd"
-    assert "such as sample_1:3" in pianola("play", "m", "-o", str(out), "--from", "sample_1:x").output
-
-
-def test_models_show_the_labels_they_can_be_asked_for() -> None:
-    values = [f"composer {number}" for number in range(12)]
-    told = {"name": "a", "condition": {"field": "composer", "values": values}}
-    with scripted(as_json({"items": [told, {"name": "b", "condition": None}]})) as server:
-        said = pianola("models", server=server).stdout
-    assert "composer: composer 0, composer 1" in said
-    assert "composer 7 and 4 more" in said
