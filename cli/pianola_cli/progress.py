@@ -89,7 +89,7 @@ class RunProgress(_Bar):
             self.say(f"  step {event.data.get('step')}: {values_text(event.data.get('values'))}")
         elif event.kind == "set_up":
             # Its module takes long to import, and who has an event has it already.
-            from pianola_cli.client.resources import Setup
+            from pianola_cli.client import Setup
 
             self.say(f"  {Setup.model_validate(event.data)}")
         elif event.kind == "succeeded":

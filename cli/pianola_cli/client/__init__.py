@@ -7,40 +7,45 @@
 
 from pianola_cli.client.api import Client, uploaded
 from pianola_cli.client.problems import ApiProblem, FieldProblem, NoAnswer, NotPianola, StillGoing
-from pianola_cli.client.resources import (
+from pianola_cli.client.resources.datasets import (
     Building,
     BuildPace,
-    Checkpoint,
-    Compared,
-    Comparison,
-    Condition,
     Dataset,
     DatasetFile,
     DatasetVersion,
     Duplicates,
-    Evaluation,
-    Event,
     Import,
-    Key,
     LabelReport,
+    Recipe,
+    SkippedFile,
+    UploadReport,
+)
+from pianola_cli.client.resources.keys import Key
+from pianola_cli.client.resources.models import (
+    Condition,
     LatentMap,
     MapPoint,
-    MetricPoint,
     Model,
     Note,
-    Plot,
-    Progress,
-    Recipe,
-    Run,
     Sample,
     SampleOptions,
     SampleSource,
     SampleWindow,
-    SkippedFile,
-    Source,
-    UploadReport,
     Vector,
     Vectors,
+)
+from pianola_cli.client.resources.runs import (
+    Checkpoint,
+    Compared,
+    Comparison,
+    Evaluation,
+    Event,
+    MetricPoint,
+    Plot,
+    Progress,
+    Run,
+    Setup,
+    Source,
 )
 from pianola_cli.files import NothingToRead, SameName
 
@@ -80,6 +85,7 @@ __all__ = [
     "SampleOptions",
     "SampleSource",
     "SampleWindow",
+    "Setup",
     "SkippedFile",
     "Source",
     "StillGoing",

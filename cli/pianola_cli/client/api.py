@@ -15,22 +15,10 @@ from pianola_cli.client import events
 from pianola_cli.client.datasets import Datasets
 from pianola_cli.client.problems import StillGoing
 from pianola_cli.client.requests import POLL_S, part
-from pianola_cli.client.resources import (
-    Checkpoint,
-    Comparison,
-    Evaluation,
-    Event,
-    Key,
-    LatentMap,
-    MetricPoint,
-    Model,
-    Plot,
-    Resource,
-    Run,
-    Sample,
-    SampleOptions,
-    Vectors,
-)
+from pianola_cli.client.resources.keys import Key
+from pianola_cli.client.resources.models import LatentMap, Model, Sample, SampleOptions, Vectors
+from pianola_cli.client.resources.resource import Resource
+from pianola_cli.client.resources.runs import Checkpoint, Comparison, Evaluation, Event, MetricPoint, Plot, Run
 
 
 class Client(Datasets):

@@ -14,17 +14,17 @@ from pydantic import ConfigDict
 from pianola_cli.client import events
 from pianola_cli.client.problems import ApiProblem, NoAnswer, StillGoing
 from pianola_cli.client.requests import POLL_S, Requests, part
-from pianola_cli.client.resources import (
+from pianola_cli.client.resources.datasets import (
     Building,
     Dataset,
     DatasetFile,
-    Event,
     Import,
     LabelReport,
     Recipe,
-    Resource,
     UploadReport,
 )
+from pianola_cli.client.resources.resource import Resource
+from pianola_cli.client.resources.runs import Event
 from pianola_cli.client.transport import COME_BACK_LATER
 from pianola_cli.files import batches, find_files
 

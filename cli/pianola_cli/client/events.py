@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from pianola_cli.client.problems import ApiProblem
-from pianola_cli.client.resources import Event
+from pianola_cli.client.resources.runs import Event
 from pianola_cli.client.transport import COME_BACK_LATER, Transport, delay
 
 # The server sends at least a comment every 15 s: three of them missing means the connection is dead.

@@ -11,7 +11,7 @@ import httpx
 from pydantic import ValidationError
 
 from pianola_cli.client.problems import NotPianola
-from pianola_cli.client.resources import Resource
+from pianola_cli.client.resources.resource import Resource
 from pianola_cli.client.transport import DEFAULT_URL, Transport
 
 R = TypeVar("R", bound=Resource)
