@@ -58,6 +58,7 @@ def test_a_variation_of_no_strength_is_the_file_itself_in_one_midi_file(stage: S
     told = ask(client, "variations", source=file(name="mine.mid"), strength=0, seed=3)
     assert told["n"] == 3
     assert [of_json(window) for window in told["windows"]] == [played(TUNE, 96 * i, 96 * i + 96) for i in range(3)]
+    assert told["source"]["notes"] == [window["notes"] for window in told["windows"]]
     assert (told["source"]["name"], told["source"]["of"], len(told["source"]["sha256"])) == ("mine.mid", told["n"], 64)
     other = stage.client()
     assert of_midi(other.get(f"/v1/samples/{told['id']}?format=midi").data) == played(TUNE, 0, 240)

@@ -15,6 +15,7 @@ from pianola_sampler.generators import Generators, Source
 from pianola_sampler.keeping import Keeper
 from pianola_sampler.latent_map import LatentMaps
 from pianola_sampler.measures import Measures
+from pianola_sampler.names import Names
 from pianola_sampler.warming import Warming
 
 
@@ -32,6 +33,7 @@ class Context(context.Context):
         self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
         self.reading = threading.Lock()
         """Held by who reads a stranger's file."""
+        self.names = Names(self.records)
         self.keeper = Keeper(self.records)
         self.cache = Cache(settings.cache_bytes)
         self.maps = LatentMaps(self.records, lambda: self.store)

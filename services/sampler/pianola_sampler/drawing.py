@@ -16,6 +16,7 @@ from pianola_sampler.decoder import Decoder
 from pianola_sampler.drawn import Drawn
 from pianola_sampler.generators import Generators, Source
 from pianola_sampler.measures import Measures
+from pianola_sampler.names import may_move
 from pianola_sampler.resembling import encoded, is_like, is_one_music, resemble, rolls_of
 from pianola_sampler.scales import Key, snap
 from pianola_sampler.tasks import Labels, Positions, Task
@@ -178,7 +179,7 @@ class Drawing:
 
 def _named(recipe: Recipe, checkpoint: Checkpoint) -> str:
     """What measures call the model."""
-    return _BY_DIGEST if recipe.model in (checkpoint.digest, checkpoint.generator_digest) else recipe.model
+    return recipe.model if may_move(recipe, checkpoint) else _BY_DIGEST
 
 
 def _moved(generator: Generator, recipe: Recipe) -> Positions:

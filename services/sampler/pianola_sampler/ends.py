@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from sqlalchemy.orm import Session
-
 from pianola.records import samples
 from pianola.records.samples import Recipe
+from pianola_sampler.context import here
 from pianola_sampler.drawing import OtherCheckpoint
 from pianola_sampler.schemas import End
 
@@ -19,7 +18,7 @@ class NoSuchWindow(ValueError):
         self.errors = [{"field": field, "message": str(self)}]
 
 
-def origin(session: Session, field: str, asked: End, plain: Recipe) -> Recipe:
+def origin(field: str, asked: End, plain: Recipe) -> Recipe:
     """The recipe whose window `asked.window` is meant by the request's `field`; `plain`: the model and how it plays.
 
     Raises NotFound, OtherCheckpoint, NoSuchWindow.
@@ -27,7 +26,8 @@ def origin(session: Session, field: str, asked: End, plain: Recipe) -> Recipe:
     if asked.sample is None:
         given = None if asked.z is None else [asked.z]
         return replace(plain, seed=asked.seed, z=given, n=asked.window + 1)
-    row = samples.get(session, asked.sample)
+    with here().records.read() as session:
+        row = samples.get(session, asked.sample)
     if row.checkpoint != plain.checkpoint:
         raise OtherCheckpoint(field, row.id, row.checkpoint, plain.checkpoint)
     if asked.window >= row.n:

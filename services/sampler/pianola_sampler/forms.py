@@ -30,11 +30,12 @@ _READABLE: Final = 0o644 << 16
 
 def described(row: Row, drawn: Drawn) -> Sample:
     """The sample's JSON form, with the windows that were drawn."""
+    tempo = row.options["tempo"]
     windows = [
         Window(
             index=index,
             z=z.tolist(),
-            notes=[_told(note, row.options["tempo"]) for note in notes],
+            notes=[_told(note, tempo) for note in notes],
             empty=not window.any(),
         )
         for index, z, notes, window in zip(drawn.indices, drawn.z, _notes_of_windows(drawn), drawn.windows, strict=True)
@@ -47,15 +48,18 @@ def described(row: Row, drawn: Drawn) -> Sample:
         seed=row.seed,
         n=row.n,
         options=Options(**dict.fromkeys(_LATER) | row.options | _chosen(drawn)),
-        source=_source(row.options.get("source")),
-        ends=None if row.options.get("ends") is None else [_source(end) for end in row.options["ends"]],
+        source=_source(row.options.get("source"), tempo),
+        ends=None if row.options.get("ends") is None else [_source(end, tempo) for end in row.options["ends"]],
         windows=windows,
         created_at=row.created_at,
     )
 
 
-def _source(kept: dict[str, Any] | None) -> Source | None:
-    return None if kept is None else Source(**kept | {"windows": len(kept["notes"])})
+def _source(kept: dict[str, Any] | None, tempo: float) -> Source | None:
+    if kept is None:
+        return None
+    notes = [[_told(RollNote(*note), tempo) for note in window] for window in kept["notes"]]
+    return Source(**kept | {"windows": len(notes), "notes": notes})
 
 
 def _chosen(drawn: Drawn) -> dict[str, float | None]:

@@ -1,21 +1,21 @@
 """Interpolations: ways from one window to another, kept and answered as samples are."""
 
+from functools import partial
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from sqlalchemy.orm import Session
 
-from pianola.records import models
 from pianola.records.samples import Recipe
+from pianola.records.tables import Checkpoint
 from pianola_http.authentication import protect
 from pianola_sampler.admission import Deadline
 from pianola_sampler.context import here
 from pianola_sampler.ends import origin
 from pianola_sampler.negotiation import choose
-from pianola_sampler.samples import Plan, made
+from pianola_sampler.samples import made
 from pianola_sampler.schemas import NewInterpolation, NewSampleQuery, Sample
-from pianola_sampler.sources import opener
+from pianola_sampler.sources import source_of
 
 blueprint = APIBlueprint("interpolations", __name__, tag="Interpolations")
 protect(blueprint)
@@ -34,30 +34,23 @@ def interpolate(name: str, json_data: NewInterpolation, query_data: NewSampleQue
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.steps)
     with here().admission.admitted() as deadline:
-        return made(lambda session: _planned(session, name, json_data, deadline), form, deadline)
+        return made(name, partial(_planned, name, json_data, deadline), form, deadline)
 
 
-def _planned(session: Session, name: str, wanted: NewInterpolation, deadline: Deadline) -> Plan:
-    """What to draw, and from what. Raises NotFound, NoSuchWindow, OtherCheckpoint."""
-    model, checkpoint = models.checkpoint_to_serve(session, name)
+def _planned(name: str, wanted: NewInterpolation, deadline: Deadline, checkpoint: Checkpoint) -> Recipe:
+    """Raises NotFound, NoSuchWindow, OtherCheckpoint, and what drawing does."""
     digest = checkpoint.generator_digest
     options = wanted.model_dump(exclude={"begin", "to", "steps"})
     # The whole way is moved along the attributes, its ends too.
-    plain = Recipe(model, digest, None, None, 1, options | {"way": None, "attributes": None})
+    plain = Recipe(name, digest, None, None, 1, options | {"way": None, "attributes": None})
     asked = {"from": wanted.begin, "to": wanted.to}
-    opened = {field: opener(session, field, end, checkpoint, 1, deadline) for field, end in asked.items() if end.midi}
-    ends = {field: origin(session, field, end, plain) for field, end in asked.items() if not end.midi}
-
-    def recipe() -> Recipe:
-        z, sources = [], []
-        for field, end in asked.items():
-            source: dict[str, Any] | None = None
-            if field in opened:
-                source = opened[field]().json()
-                z.append(here().drawing.position_of(plain, checkpoint, source, deadline))
-            else:
-                z.append(here().drawing.position(ends[field], checkpoint, end.window, deadline))
-            sources.append(source)
-        return Recipe(model, digest, None, z, wanted.steps, options | {"ends": sources if any(sources) else None})
-
-    return recipe, checkpoint
+    z, sources = [], []
+    for field, end in asked.items():
+        source: dict[str, Any] | None = None
+        if end.midi is None:
+            z.append(here().drawing.position(origin(field, end, plain), checkpoint, end.window, deadline))
+        else:
+            source = source_of(field, end, checkpoint, 1, deadline).json()
+            z.append(here().drawing.position_of(plain, checkpoint, source, deadline))
+        sources.append(source)
+    return Recipe(name, digest, None, z, wanted.steps, options | {"ends": sources if any(sources) else None})

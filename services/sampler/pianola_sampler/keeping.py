@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
-from pianola.records import Records, samples
+from sqlalchemy.orm import Session
+
+from pianola.records import Records, models, samples
 from pianola.records.samples import Recipe
-from pianola.records.tables import Sample
+from pianola.records.tables import Checkpoint, Sample
+from pianola_sampler.names import Moved, may_move
 
 _MOST_AT_ONCE: Final = 256
 
@@ -25,16 +29,18 @@ class Keeper:
         self._records = records
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._waiting: deque[tuple[Recipe, Future[Sample]]] = deque()
+        self._waiting: deque[tuple[Recipe, Checkpoint, Future[Sample]]] = deque()
 
-    def keep(self, recipe: Recipe) -> Future[Sample]:
-        """The record of a sample, once it is committed; or the DBAPIError that it ended with."""
+    def keep(self, recipe: Recipe, checkpoint: Checkpoint) -> Future[Sample]:
+        """The record of a sample that the checkpoint plays, once it is committed; or what it ended with: Moved where
+        the name it was asked for means another one by now, or a DBAPIError.
+        """
         kept: Future[Sample] = Future()
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
                 self._thread.start()
-            self._waiting.append((recipe, kept))
+            self._waiting.append((recipe, checkpoint, kept))
             self._changed.notify()
         return kept
 
@@ -45,10 +51,20 @@ class Keeper:
                 some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
             try:
                 with self._records.write() as session:
-                    rows = samples.keep_all(session, [recipe for recipe, _ in some])
+                    rows = keep_unmoved(session, [(recipe, checkpoint) for recipe, checkpoint, _ in some])
             except Exception as error:  # the thread goes on; those who asked are told
-                for _, kept in some:
+                for *_, kept in some:
                     kept.set_exception(error)
             else:
-                for recipe, kept in some:
-                    kept.set_result(rows[recipe.id])
+                for recipe, _, kept in some:
+                    if recipe.id in rows:
+                        kept.set_result(rows[recipe.id])
+                    else:
+                        kept.set_exception(Moved(recipe.model))
+
+
+def keep_unmoved(session: Session, some: Sequence[tuple[Recipe, Checkpoint]]) -> dict[str, Sample]:
+    """The records by id of samples that these checkpoints play, without those whose name means another one by now."""
+    named = {recipe.id: (recipe.model, checkpoint.id) for recipe, checkpoint in some if may_move(recipe, checkpoint)}
+    unmoved = models.unmoved(session, named.values())
+    return samples.keep_all(session, [recipe for recipe, _ in some if named.get(recipe.id) in {None, *unmoved}])

@@ -1,18 +1,18 @@
 """Something like somebody's own music: reconstructions and variations, kept and answered as samples are."""
 
 import secrets
+from functools import partial
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from sqlalchemy.orm import Session
 
-from pianola.records import models
 from pianola.records.samples import Recipe
+from pianola.records.tables import Checkpoint
 from pianola_http.authentication import protect
 from pianola_sampler.admission import Deadline
 from pianola_sampler.context import here
 from pianola_sampler.negotiation import choose
-from pianola_sampler.samples import Plan, made
+from pianola_sampler.samples import made
 from pianola_sampler.schemas import (
     LARGEST_SEED,
     MOST_WINDOWS,
@@ -21,7 +21,7 @@ from pianola_sampler.schemas import (
     NewVariation,
     Sample,
 )
-from pianola_sampler.sources import opener
+from pianola_sampler.sources import source_of
 
 blueprint = APIBlueprint("resemblance", __name__, tag="Something like my music")
 protect(blueprint)
@@ -39,7 +39,7 @@ def reconstruct(name: str, json_data: NewReconstruction, query_data: NewSampleQu
     """
     form = choose(request.accept_mimetypes, query_data.format, 1)
     with here().admission.admitted() as deadline:
-        return made(lambda session: _planned(session, name, json_data, 1, None, deadline), form, deadline)
+        return made(name, partial(_planned, name, json_data, 1, None, deadline), form, deadline)
 
 
 @blueprint.post("/models/<name>/variations")
@@ -56,21 +56,13 @@ def vary(name: str, json_data: NewVariation, query_data: NewSampleQuery) -> Resp
     form = choose(request.accept_mimetypes, query_data.format, json_data.n)
     with here().admission.admitted() as deadline:
         seed = secrets.randbelow(LARGEST_SEED + 1) if json_data.seed is None else json_data.seed
-        return made(lambda session: _planned(session, name, json_data, json_data.n, seed, deadline), form, deadline)
+        return made(name, partial(_planned, name, json_data, json_data.n, seed, deadline), form, deadline)
 
 
 def _planned(
-    session: Session, name: str, wanted: NewReconstruction, n: int, seed: int | None, deadline: Deadline
-) -> Plan:
-    """What to draw, and from what. Raises NotFound."""
-    model, checkpoint = models.checkpoint_to_serve(session, name)
-    most = wanted.source.windows or MOST_WINDOWS // n
-    opened = opener(session, "source", wanted.source, checkpoint, most, deadline)
-    options = wanted.model_dump(exclude={"source", "n", "seed"})
-
-    def recipe() -> Recipe:
-        source = opened()
-        windows = n * len(source.notes)
-        return Recipe(model, checkpoint.generator_digest, seed, None, windows, options | {"source": source.json()})
-
-    return recipe, checkpoint
+    name: str, wanted: NewReconstruction, n: int, seed: int | None, deadline: Deadline, checkpoint: Checkpoint
+) -> Recipe:
+    """Raises NotFound, NoSuchWindow, UnreadableSource, and what drawing does."""
+    source = source_of("source", wanted.source, checkpoint, wanted.source.windows or MOST_WINDOWS // n, deadline)
+    options = wanted.model_dump(exclude={"source", "n", "seed"}) | {"source": source.json()}
+    return Recipe(name, checkpoint.generator_digest, seed, None, n * len(source.notes), options)

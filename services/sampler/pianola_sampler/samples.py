@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from apiflask import APIBlueprint
 from flask import Response, g, jsonify, request
-from sqlalchemy.orm import Session
 
-from pianola.records import idempotency, models, runs, samples
+from pianola.records import idempotency, runs, samples
 from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint
 from pianola.records.tables import Sample as Row
@@ -21,6 +21,8 @@ from pianola_sampler.context import here
 from pianola_sampler.drawn import Drawn
 from pianola_sampler.ends import NoSuchWindow
 from pianola_sampler.forms import described, numbered, written
+from pianola_sampler.keeping import keep_unmoved
+from pianola_sampler.names import Moved
 from pianola_sampler.negotiation import MEDIA_TYPES, Form, choose
 from pianola_sampler.schemas import LARGEST_SEED, NewSample, NewSampleQuery, Sample, SampleQuery
 
@@ -44,7 +46,7 @@ def draw(name: str, json_data: NewSample, query_data: NewSampleQuery) -> Respons
     """
     form = choose(request.accept_mimetypes, query_data.format, json_data.windows)
     with here().admission.admitted() as deadline:
-        return made(lambda session: _planned(session, name, json_data), form, deadline)
+        return made(name, partial(_planned, name, json_data), form, deadline)
 
 
 @blueprint.get("/samples/<sample>")
@@ -80,16 +82,16 @@ def forget(sample: str) -> tuple[str, int]:
     return "", 204
 
 
-Plan = tuple[Callable[[], Recipe], Checkpoint]
-"""From what to draw, and what, which is asked when the records are closed again: it may load a generator."""
+Plan = Callable[[Checkpoint], Recipe]
+"""What to draw, of the checkpoint that plays it."""
 
 
-def made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Response:
-    """The answer to a POST of whatever kind: what is planned is drawn, kept and given in a form.
+def made(name: str, plan: Plan, form: Form, deadline: Deadline) -> Response:
+    """The answer to a POST of whatever kind to a model: what is planned is drawn, kept and given in a form.
 
-    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
+    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what planning and drawing do.
     """
-    row, drawn, repeated = _drawn(plan, deadline)
+    row, drawn, repeated = _drawn(name, plan, deadline)
     response = _answer(row, drawn, form, deadline)
     response.status_code = 201
     response.headers["Location"] = f"/v1/samples/{row.id}"
@@ -98,81 +100,87 @@ def made(plan: Callable[[Session], Plan], form: Form, deadline: Deadline) -> Res
     return response
 
 
-def _drawn(plan: Callable[[Session], Plan], deadline: Deadline) -> tuple[Row, Drawn, bool]:
-    """A sample, recorded while it is drawn; whether this request's Idempotency-Key had made it before.
-
-    Raises NotFound, BadIdempotencyKey, IdempotencyKeyReused, and what drawing does.
-    """
-    with here().records.read() as session:
-        row = _former(session)
-        if row is None:
-            planned, checkpoint = plan(session)
-        else:
-            former, checkpoint = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+def _drawn(name: str, plan: Plan, deadline: Deadline) -> tuple[Row, Drawn, bool]:
+    """A sample, recorded while it is drawn; whether this request's Idempotency-Key had made it before."""
+    row = _former()
     if row is not None:
-        return row, windows_of(former, checkpoint, range(former.n), deadline), True
-    recipe = planned()
-    keeping = _Keeping(recipe)
-    drawn = windows_of(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
-    row, repeated = keeping.done(deadline)
-    if row.id != recipe.id:
-        # Another request with the same key was faster, and it drew another seed.
-        with here().records.read() as session:
-            checkpoint = runs.checkpoint(session, row.checkpoint)
-        drawn = windows_of(samples.recipe_of(row), checkpoint, range(row.n), deadline)
-    return row, drawn, repeated
+        return row, _again(row, deadline), True
+    checkpoint = here().names.checkpoint(name)
+    try:
+        recipe = plan(checkpoint)
+        keeping = _Keeping(recipe, checkpoint)
+        drawn = windows_of(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
+        row, repeated = keeping.done(deadline)
+    except Exception as error:
+        # Whatever it is, it may be so only of the checkpoint that the name meant before.
+        if here().names.moved(name, checkpoint) or isinstance(error, Moved):
+            return _drawn(name, plan, deadline)
+        raise
+    # Else another request with the same key was faster, and it may have drawn another seed.
+    return row, drawn if row.id == recipe.id else _again(row, deadline), repeated
 
 
-def _former(session: Session) -> Row | None:
+def _former() -> Row | None:
     """The sample that this request's Idempotency-Key made. Raises BadIdempotencyKey, IdempotencyKeyReused, NotFound."""
     key = idempotency_key()
-    former = None if key is None else idempotency.answered(session, key, str(g.caller), request_digest())
-    return None if former is None else samples.get(session, str(former.body["id"]))
+    if key is None:
+        return None
+    with here().records.read() as session:
+        former = idempotency.answered(session, key, str(g.caller), request_digest())
+        return None if former is None else samples.get(session, str(former.body["id"]))
 
 
-def _planned(session: Session, name: str, wanted: NewSample) -> Plan:
-    """What to draw, and from what. Raises NotFound."""
-    model, checkpoint = models.checkpoint_to_serve(session, name)
+def _again(row: Row, deadline: Deadline) -> Drawn:
+    """All of a sample that was kept before."""
+    with here().records.read() as session:
+        checkpoint = runs.checkpoint(session, row.checkpoint)
+    return windows_of(samples.recipe_of(row), checkpoint, range(row.n), deadline)
+
+
+def _planned(name: str, wanted: NewSample, checkpoint: Checkpoint) -> Recipe:
+    """Raises NoMap."""
     seed = wanted.seed
     if seed is None and wanted.z is None and wanted.at is None:
         seed = secrets.randbelow(LARGEST_SEED + 1)
+    z = wanted.z if wanted.at is None else here().maps.get(checkpoint).at(wanted.at)
     options = wanted.model_dump(exclude={"n", "seed", "z", "at"})
-
-    def recipe() -> Recipe:
-        z = wanted.z if wanted.at is None else here().maps.get(checkpoint).at(wanted.at)
-        return Recipe(model, checkpoint.generator_digest, seed, z, wanted.windows, options)
-
-    return recipe, checkpoint
+    return Recipe(name, checkpoint.generator_digest, seed, z, wanted.windows, options)
 
 
 class _Keeping:
     """Records a sample while it is drawn, beside other requests' samples; with an Idempotency-Key, after that."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, checkpoint: Checkpoint) -> None:
         self._recipe = recipe
+        self._checkpoint = checkpoint
         self._key = idempotency_key()
         self._kept: Future[Row] | None = None
 
     def begin(self) -> None:
         if self._key is None and self._kept is None:
-            self._kept = here().keeper.keep(self._recipe)
+            self._kept = here().keeper.keep(self._recipe, self._checkpoint)
 
     def done(self, deadline: Deadline) -> tuple[Row, bool]:
-        """The record; if this Idempotency-Key has made one meanwhile it is that, and the second is True."""
+        """The record; if this Idempotency-Key has made one meanwhile it is that, and the second is True.
+
+        Raises Moved.
+        """
         if self._key is not None:
-            return _kept_by_key(self._recipe, self._key)
+            return _kept_by_key(self._recipe, self._checkpoint, self._key)
         self.begin()
         assert self._kept is not None
         return deadline.wait(self._kept), False
 
 
-def _kept_by_key(recipe: Recipe, key: str) -> tuple[Row, bool]:
+def _kept_by_key(recipe: Recipe, checkpoint: Checkpoint, key: str) -> tuple[Row, bool]:
     caller = str(g.caller)
     with here().records.write() as session:
         former = idempotency.begin(session, key, caller, request_digest())
         if former is not None:
             return samples.get(session, str(former.body["id"])), True
-        row = samples.keep(session, recipe)
+        row = keep_unmoved(session, [(recipe, checkpoint)]).get(recipe.id)
+        if row is None:
+            raise Moved(recipe.model)
         # The row is all it takes to answer again, in whatever form is asked for then.
         idempotency.finish(session, key, caller, idempotency.Answer(201, {"id": row.id}))
     return row, False

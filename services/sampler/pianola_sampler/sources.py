@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -59,31 +58,24 @@ class Source:
         return dict(vars(self))
 
 
-Opened = Callable[[], Source]
-"""Reads the source, once the records are closed again. Raises UnreadableSource, NoSuchWindow, and what drawing does."""
+def source_of(field: str, asked: Like | End, checkpoint: Checkpoint, most: int, deadline: Deadline) -> Source:
+    """The windows that the request's `field` asks for, at most so many, as the checkpoint's data were made.
 
-
-def opener(
-    session: Session, field: str, asked: Like | End, checkpoint: Checkpoint, most: int, deadline: Deadline
-) -> Opened:
-    """How the windows are got that the request's `field` asks for, at most so many, as the checkpoint's data were made.
-
-    Raises NotFound.
+    Raises NotFound, UnreadableSource, NoSuchWindow, and what drawing does.
     """
-    codec = _codec(session, checkpoint)
+    with here().records.read() as session:
+        codec = _codec(session, checkpoint)
+        if asked.sample is not None:
+            row = samples.get(session, asked.sample)
+            recipe, of = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
+    # The records are closed again: what follows may take long.
     if asked.sample is None:
-        return lambda: _of_file(field, asked, codec, most, deadline)
-    row = samples.get(session, asked.sample)
-    recipe, of = samples.recipe_of(row), runs.checkpoint(session, row.checkpoint)
-
-    def of_sample() -> Source:
-        chosen = _chosen(field, asked, recipe.n, most)
-        drawn = windows_of(recipe, of, chosen, deadline)
-        notes = _notes(drawn.windows, drawn.lowest_pitch)
-        kept = [[note for note in window if 0 <= note[0] - codec.lowest_pitch < SIDE] for window in notes]
-        return Source(kept, asked.window, recipe.n, sample=recipe.id)
-
-    return of_sample
+        return _of_file(field, asked, codec, most, deadline)
+    chosen = _chosen(field, asked, recipe.n, most)
+    drawn = windows_of(recipe, of, chosen, deadline)
+    notes = _notes(drawn.windows, drawn.lowest_pitch)
+    kept = [[note for note in window if 0 <= note[0] - codec.lowest_pitch < SIDE] for window in notes]
+    return Source(kept, asked.window, recipe.n, sample=recipe.id)
 
 
 def _codec(session: Session, checkpoint: Checkpoint) -> CodecOptions:

@@ -1,6 +1,6 @@
 """Models: names that point at checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,6 +81,15 @@ def checkpoint_to_serve(session: Session, name_or_digest: str) -> tuple[str, Che
         return name_or_digest, runs.checkpoint(session, name_or_digest)
     except NotFound:
         raise NotFound("model", name_or_digest) from None
+
+
+def unmoved(session: Session, meant: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those pairs of a model's name and a checkpoint's id of which the one still points at the other."""
+    pairs = set(meant)
+    if not pairs:
+        return pairs
+    pointing = select(Model.name, Model.checkpoint_id).where(Model.name.in_({name for name, _ in pairs}))
+    return pairs & {(name, checkpoint) for name, checkpoint in session.execute(pointing)}
 
 
 def _pointed(session: Session, models: Sequence[Model]) -> list[Pointed]:

@@ -67,6 +67,8 @@ def keep(session: Session, recipe: Recipe) -> Sample:
 
 def keep_all(session: Session, recipes: Sequence[Recipe]) -> dict[str, Sample]:
     """The records of samples by id; to be read only: those that are new are not the session's."""
+    if not recipes:
+        return {}
     columns = {recipe.id: recipe.columns for recipe in recipes}
     # In order of ids: two that keep the same ones never wait for each other.
     rows = [{"id": sample_id, **columns[sample_id]} for sample_id in sorted(columns)]
