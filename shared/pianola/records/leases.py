@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from pianola.records import events, models
@@ -68,6 +68,7 @@ def claim(session: Session, run_id: str, worker: str, lease_seconds: float) -> R
             barren_attempts=Run.barren_attempts + 1,
             lease_owner=worker,
             lease_until=database_now(lease_seconds),
+            started_at=func.coalesce(Run.started_at, database_now()),
             progress=None,
             error=None,
         )
@@ -76,7 +77,6 @@ def claim(session: Session, run_id: str, worker: str, lease_seconds: float) -> R
     )
     if run is None:
         return None
-    session.execute(update(Run).where(Run.id == run_id, Run.started_at.is_(None)).values(started_at=database_now()))
     session.add(Attempt(run_id=run_id, number=run.attempt, worker=worker, first_step=run.step))
     events.append(session, Run, run_id, "started", {"attempt": run.attempt, "worker": worker, "step": run.step})
     session.refresh(run)
