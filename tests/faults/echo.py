@@ -21,7 +21,7 @@ LATEST_SECONDS: Final = 30.0
 def echo(system: Deployment, seed: int, stop: threading.Event) -> None:
     """Until `stop`, send every message once more, at once or late: also those of what has ended long since."""
     random, seen, late = Random(seed), set[Message](), list[tuple[float, Message]]()
-    while not stop.wait(0.5):
+    while not stop.wait(2):
         try:
             found = _messages(system)
         except DBAPIError:
