@@ -58,7 +58,7 @@ def test_a_variation_of_no_strength_is_the_file_itself_in_one_midi_file(stage: S
     told = ask(client, "variations", source=file(name="mine.mid"), strength=0, seed=3)
     assert told["n"] == 3
     assert [of_json(window) for window in told["windows"]] == [played(TUNE, 96 * i, 96 * i + 96) for i in range(3)]
-    assert told["source"]["notes"] == [window["notes"] for window in told["windows"]]
+    assert told["source"]["notes"] == [note for window in told["windows"] for note in window["notes"]]
     assert (told["source"]["name"], told["source"]["of"], len(told["source"]["sha256"])) == ("mine.mid", told["n"], 64)
     other = stage.client()
     assert of_midi(other.get(f"/v1/samples/{told['id']}?format=midi").data) == played(TUNE, 0, 240)
@@ -70,6 +70,7 @@ def test_a_variation_of_no_strength_is_the_file_itself_in_one_midi_file(stage: S
 def test_variations_differ_from_one_another_and_are_the_same_every_time(stage: Stage, client: FlaskClient) -> None:
     told = ask(client, "variations", source=file(windows=1), strength=1.0, n=3, seed=3)
     assert (told["n"], told["seed"], told["source"]["windows"]) == (3, 3, 1)
+    assert of_json(told["source"]) == played(TUNE)
     notes = [str(window["notes"]) for window in told["windows"]]
     assert len(set(notes)) == 3
     fewer = ask(stage.client(), "variations", source=file(windows=1), strength=1.0, n=2, seed=3)

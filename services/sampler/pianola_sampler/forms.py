@@ -16,6 +16,7 @@ from pianola_sampler.admission import Deadline
 from pianola_sampler.drawn import Drawn
 from pianola_sampler.negotiation import Form
 from pianola_sampler.notation import write_musicxml
+from pianola_sampler.resembling import rolls_of
 from pianola_sampler.schemas import Note, Options, Sample, Source, Window
 from pianola_sampler.sound import render_wav
 from pianola_sampler.svg import roll_svg
@@ -48,18 +49,19 @@ def described(row: Row, drawn: Drawn) -> Sample:
         seed=row.seed,
         n=row.n,
         options=Options(**dict.fromkeys(_LATER) | row.options | _chosen(drawn)),
-        source=_source(row.options.get("source"), tempo),
-        ends=None if row.options.get("ends") is None else [_source(end, tempo) for end in row.options["ends"]],
+        source=_source(row.options.get("source"), drawn, tempo),
+        ends=None if row.options.get("ends") is None else [_source(end, drawn, tempo) for end in row.options["ends"]],
         windows=windows,
         created_at=row.created_at,
     )
 
 
-def _source(kept: dict[str, Any] | None, tempo: float) -> Source | None:
+def _source(kept: dict[str, Any] | None, drawn: Drawn, tempo: float) -> Source | None:
     if kept is None:
         return None
-    notes = [[_told(RollNote(*note), tempo) for note in window] for window in kept["notes"]]
-    return Source(**kept | {"windows": len(notes), "notes": notes})
+    notes = decode_notes(rolls_of(kept, drawn.lowest_pitch), drawn.lowest_pitch)
+    told = {"windows": len(kept["notes"]), "notes": [_told(note, tempo) for note in notes]}
+    return Source(**kept | told)
 
 
 def _chosen(drawn: Drawn) -> dict[str, float | None]:

@@ -295,9 +295,7 @@ class Window(BaseModel):
 
 
 class Source(BaseModel):
-    """Where music came from: a file, with its sha256, or a sample; how many of its windows, the first of them, and what is
-    in them.
-    """
+    """Where music came from: a file, with its sha256, or a sample; how many of its windows, the first of them."""
 
     name: str | None
     sha256: str | None
@@ -305,7 +303,9 @@ class Source(BaseModel):
     window: int
     windows: int
     of: int = Field(description="windows that the file or sample has")
-    notes: list[list[Note]] = Field(description="of each window, as the model was given it, to be put beside its answer")
+    notes: list[Note] = Field(
+        description="what the model was given: its windows as one music, from the first's beginning"
+    )
 
 
 class Sample(BaseModel):

@@ -62,6 +62,7 @@ class SampleSource(Resource):
     window: int = 0
     windows: int = 1
     of: int = 1
+    notes: list[Note] = Field(default_factory=list)
 
 
 class Vector(Resource):
