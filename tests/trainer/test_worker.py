@@ -140,6 +140,21 @@ def test_a_run_that_cannot_succeed_fails_at_once_and_says_why(deployed: Deployme
     assert (system.run(run_id).state, system.run(run_id).last_event) == ("failed", failed.last_event)
 
 
+def test_a_run_whose_attempts_all_crash_fails_after_three_with_the_end_of_the_log(deployed: Deployment) -> None:
+    system = deployed.system
+    endless = {"epochs": None, "seconds": 600.0, "evaluate_every_steps": None, "evaluate_every_seconds": 600.0}
+    run_id = making.submit(system, deployed.dataset, *MODEL, **endless)
+    deployed.send(run_id)
+    for number in (1, 2, 3):
+        wait_for(
+            lambda number=number: system.run(run_id).attempt == number and system.run(run_id).progress, 60, "steps"
+        )
+        os.kill(deployed.child(), signal.SIGKILL)
+    error = str(system.wait_for_state(run_id, "failed").error)
+    assert error.startswith("3 attempts in a row ended without a new checkpoint; the last words of the last one:")
+    assert '"event": "ready"' in error and error.endswith("[ended by SIGKILL]")
+
+
 def test_a_worker_that_is_stopped_hands_its_run_back(deployed: Deployment) -> None:
     """The last test: it takes the worker away."""
     system = deployed.system
