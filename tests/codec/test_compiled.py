@@ -146,7 +146,7 @@ def test_a_wheel_holds_the_compiled_half(source: Path, tmp_path: Path) -> None:
     names = wheel_of(source, tmp_path / "wheels")
     assert "pianola/codec/_native.abi3.so" in names
     assert "pianola/codec/_native.pyi" in names
-    assert "pianola/models/_writer.abi3.so" in names
+    assert "pianola/models/notes/_writer.abi3.so" in names
     assert "pianola/records/migrations/script.py.mako" in names
 
 
