@@ -153,6 +153,7 @@ def test_a_nursery_forks_attempts_which_end_with_it_and_one_that_is_gone_is_done
 
     try:
         assert nursery.ready(60)
+        assert psutil.Process(forks).num_threads() == 1, "with more it could not be forked safely"
         obedient, deaf, orphan = (born(how, forks) for how in ("obey", "ignore", "ignore"))
         assert watch(obedient, nothing, stopping=True) == Ended(Exit.RELEASED, killed=False)
         assert obedient.last_words() == "told to release\n[exit code 10]"
