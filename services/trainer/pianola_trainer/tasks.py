@@ -83,6 +83,8 @@ class Tasks:
     def _wait_until_warm(self) -> None:
         """Before the claim: no lease runs meanwhile."""
         nursery, until = self._nursery, time.monotonic() + WARM_UP_SECONDS
+        if nursery is not None and not nursery.alive:
+            nursery.renew()
         while nursery is not None and nursery.alive and not self.stopping.is_set() and time.monotonic() < until:
             if nursery.ready(self._settings.poll_seconds):
                 return
