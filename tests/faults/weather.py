@@ -57,7 +57,8 @@ class Weather:
             "broker flushed": (2, self._flush_broker),
             "broker restarted": (2, self._restart_broker),
             "database restarted": (2, self._restart_database),
-            "store gone": (1, lambda: self._store("gone", self._outage)),
+            # Nothing goes on meanwhile: with as many of these as of the others a storm would be little else.
+            "store gone": (0.3, lambda: self._store("gone", self._outage)),
             "store slow": (1, lambda: self._store("slow", 8)),
             "store failing": (2, lambda: self._store("failing", 8)),
             "disk full": (2, self._disk_full),
