@@ -101,10 +101,18 @@ def test_data_is_kept_in_named_volumes(project: dict[str, Any]) -> None:
     }
 
 
-def test_redis_forgets_nothing(project: dict[str, Any]) -> None:
+def test_redis_forgets_nothing_and_tells_no_password(project: dict[str, Any]) -> None:
     command = " ".join(project["services"]["redis"]["command"])
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
+    assert project["services"]["redis"]["environment"]["REDISCLI_AUTH"] not in command
+
+
+def test_none_can_take_the_whole_host(project: dict[str, Any]) -> None:
+    for name, service in project["services"].items():
+        assert int(service["mem_limit"]) > 0, name
+        assert service["pids_limit"] > 0, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}, name
 
 
 def test_no_secret_is_written_down() -> None:
@@ -143,6 +151,18 @@ def test_the_gpu_trainer_takes_its_own_queue_and_one_gpu(project: dict[str, Any]
     assert gpu["deploy"]["resources"]["reservations"]["devices"] == [
         {"capabilities": ["gpu"], "count": 1, "driver": "nvidia"}
     ]
+
+
+def test_a_gpu_trainer_of_four_has_four_and_a_torch_of_its_own(compose: Compose, made_env: Path) -> None:
+    given = {"PIANOLA_PROCESSES": "4", "TORCH_GPU_INDEX_URL": "https://example.org/cuda", "TORCH_INDEX_URL": "cpu"}
+    done = compose("--env-file", made_env, "--profile", "gpu", "config", "--format", "json", **given)
+    services = json.loads(done.stdout)["services"]
+    gpu = services["trainer-gpu"]
+    assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 4
+    assert gpu["environment"]["PIANOLA_PROCESSES"] == "4"
+    assert gpu["build"]["args"]["TORCH_INDEX_URL"] == "https://example.org/cuda"
+    assert services["trainer"]["build"]["args"]["TORCH_INDEX_URL"] == "cpu"
+    assert "prometheus" not in services
 
 
 @pytest.mark.parametrize(
