@@ -1,9 +1,12 @@
-"""Pages for tests in which the server says no: the browser logs every such answer as an error."""
+"""Pages for tests in which the server says no, which the browser logs as errors; and for tests of single modules."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
+
+from .serving import Modules, serve
 
 
 @pytest.fixture
@@ -17,3 +20,17 @@ def refused_page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert [error for error in errors if not error.startswith("Failed to load resource")] == []
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[Modules]:
+    with serve() as served:
+        yield served
+
+
+@pytest.fixture
+def run(modules: Modules, browser_page: Page) -> Any:
+    """Runs the body of an async function in which `load(name)` imports a module of the studio."""
+    browser_page.goto(modules.url)
+    head = "async (given) => { const load = (name) => import(`/studio/${name}`);"
+    return lambda body, given=None: browser_page.evaluate(f"{head} {body} }}", given)

@@ -36,7 +36,7 @@ def a_piece_of_a_seed(page: Page) -> None:
 
 def something_like_a_song(page: Page, song: Path, broken: Path) -> None:
     """A file that is no music is refused in words; a song comes back varied, from its address too, without the file."""
-    song_of = page.get_by_label("Something like this MIDI file")
+    song_of = page.get_by_label("MIDI file", exact=True)
     ask = page.get_by_role("button", name="Variations of this seed")
     ask.click()
     expect(song_of).to_have_accessible_description("Choose a MIDI file first.")
@@ -74,6 +74,82 @@ def something_like_a_song(page: Page, song: Path, broken: Path) -> None:
         itself.get_by_role("button", name="as MIDI").click()
     taken = Path(download.value.path()).read_bytes()
     assert read_midi(taken).strikes.sum() == sum(len(window["notes"]) for window in one.value.json()["windows"])
+
+
+def what_the_model_makes_of_a_song(page: Page, song: Path) -> None:
+    """As long as the song's windows, the same from its address without the file, and taken away whole."""
+    again = page.get_by_role("article", name="Reconstruction", exact=True)
+    page.get_by_label("MIDI file", exact=True).set_input_files(song)
+    page.get_by_label("Windows of it").fill("3")
+    with page.expect_response("**/reconstructions") as answered:
+        page.get_by_role("button", name="What the model makes of it").click()
+    told = answered.value.json()
+    assert (told["n"], told["source"]["name"], told["source"]["windows"]) == (3, song.name, 3)
+    expect(again).to_have_count(1)
+    with page.expect_response("**/v1/samples/*") as kept:
+        page.reload()
+    assert kept.value.json()["windows"] == told["windows"], "the address is the music"
+    expect(page.locator("#sample-about")).to_contain_text(f"What the model makes of {song.name}")
+    original = page.get_by_role("article", name="Original", exact=True)
+    expect(original).to_contain_text(f"{len(told['source']['notes'])} notes")
+    expect(original.get_by_role("button")).to_have_accessible_name("Play Original")
+    with page.expect_download() as download:
+        again.get_by_role("button", name="as MIDI").click()
+    assert download.value.suggested_filename.endswith("-reconstruction.mid")
+    taken = Path(download.value.path()).read_bytes()
+    assert read_midi(taken).strikes.sum() == sum(len(window["notes"]) for window in told["windows"])
+
+
+def what_the_model_makes_of_what_it_drew(page: Page) -> None:
+    """Of the second window shown; asked for otherwise from its address, since a sample, unlike a file, is kept."""
+    page.get_by_label("Seed", exact=True).fill("1")
+    with page.expect_response("**/samples") as drawn:
+        page.get_by_role("button", name="Draw this seed").click()
+    shown = drawn.value.json()
+    page.get_by_label("Something like", exact=True).select_option("the music shown")
+    expect(page.get_by_label("MIDI file", exact=True)).to_be_hidden()
+    page.get_by_label("From window").fill("2")
+    page.get_by_label("Windows of it").fill("1")
+    with page.expect_response("**/reconstructions") as answered:
+        page.get_by_role("button", name="What the model makes of it").click()
+    told = answered.value.json()
+    assert (told["n"], told["source"]["sample"], told["source"]["window"]) == (1, shown["id"], 1)
+    expect(page.get_by_role("article")).to_have_count(2)
+    page.reload()
+    expect(page.get_by_role("article")).to_have_count(2)
+    with page.expect_response("**/reconstructions") as again:
+        page.get_by_label("Snap to").select_option("C major")
+    assert again.value.json()["source"] == told["source"]
+    with page.expect_response("**/reconstructions") as plain:
+        page.get_by_label("Snap to").select_option("")
+    assert plain.value.json()["id"] == told["id"]
+
+
+def denser_music_of_a_seed(page: Page) -> None:
+    """A direction of the model is a slider; what it moves is heard, told, and kept in the address."""
+    page.get_by_label("Seed", exact=True).fill("1")
+    with page.expect_response("**/samples") as plain:
+        page.get_by_role("button", name="Draw this seed").click()
+    unmoved = plain.value.json()
+    with page.expect_response("**/vectors") as answered:
+        page.get_by_text("Denser, higher, longer").click()
+    sliders = page.get_by_role("group", name="Denser, higher, longer")
+    names = [vector["name"] for vector in answered.value.json()["vectors"]]
+    expect(sliders.get_by_role("slider")).to_have_count(len(names))
+    first = sliders.get_by_role("slider").first
+    with page.expect_response("**/samples") as moved:
+        first.fill("2")
+    told = moved.value.json()
+    assert told["options"]["attributes"] == {names[0]: 2}
+    assert [one["z"] for one in told["windows"]] != [one["z"] for one in unmoved["windows"]]
+    expect(page.locator("#sample-about")).to_contain_text(f"of seed 1, {names[0]} +2")
+    with page.expect_response("**/samples") as again:
+        page.reload()
+    assert again.value.json()["id"] == told["id"], "the address is the music"
+    expect(first).to_have_value("2")
+    with page.expect_response("**/samples") as back:
+        page.get_by_role("button", name="Back to the middle").click()
+    assert back.value.json()["id"] == unmoved["id"]
 
 
 def the_map(page: Page) -> None:

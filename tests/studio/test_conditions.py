@@ -10,7 +10,14 @@ from servers import Embedded
 
 from pianola_cli.client import Client
 
-from .hearing import a_piece_of_a_seed, something_like_a_song, the_map
+from .hearing import (
+    a_piece_of_a_seed,
+    denser_music_of_a_seed,
+    something_like_a_song,
+    the_map,
+    what_the_model_makes_of_a_song,
+    what_the_model_makes_of_what_it_drew,
+)
 from .test_studio import RUN_SECONDS, state
 
 
@@ -66,7 +73,7 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     page.get_by_label("Preset").select_option("default")
     label.select_option("composer")
     page.get_by_role("radio", name="epochs").check()
-    page.get_by_label("Epochs", exact=True).last.fill("1")
+    page.get_by_label("Epochs", exact=True).last.fill("4")  # after one no direction may be found yet
     page.get_by_label("Model name").fill(name)
     page.get_by_role("button", name="Start the run").click()
     expect(page.locator("dt", has_text="Told").locator("xpath=following-sibling::dd")).to_have_text("composer")
@@ -91,6 +98,9 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     broken = tmp_path / "broken.mid"
     broken.write_bytes(b"not music")
     something_like_a_song(page, midi_files("small")[4], broken)
+    what_the_model_makes_of_a_song(page, midi_files("small")[4])
+    what_the_model_makes_of_what_it_drew(page)
+    denser_music_of_a_seed(page)
     the_map(page)
 
     page.get_by_role("link", name="go on from it").click()

@@ -1,4 +1,4 @@
-"""Rules for every file of the studio: nothing inline, nothing from elsewhere, no markup from strings, small modules."""
+"""Rules for every file of the studio: nothing inline or from elsewhere, no markup from strings, no unused rules."""
 
 import re
 from pathlib import Path
@@ -41,6 +41,17 @@ def test_imports_lead_to_files(module: Path) -> None:
 def test_nothing_comes_from_elsewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace(NAMESPACE, "")
     assert re.findall(r"https?://|[\"'(]//\w", text) == []
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=named)
+def test_every_class_that_a_sheet_dresses_is_worn(sheet: Path) -> None:
+    worn = PAGE + "".join(module.read_text(encoding="utf-8") for module in MODULES)
+    begun = tuple(re.findall(r"([\w-]+-)\$\{", worn))
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+    classes = set(re.findall(r"\.([a-z][\w-]*)", selectors))
+    assert classes, "a sheet of nothing"
+    unworn = [one for one in classes if not re.search(rf"(?<![\w-]){one}(?![\w-])", worn) and not one.startswith(begun)]
+    assert unworn == []
 
 
 def test_the_page_has_nothing_inline() -> None:

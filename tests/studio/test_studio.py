@@ -112,6 +112,12 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
     expect(best.get_by_role("rowheader")).to_contain_text(step)
     generator = saved(page, best.get_by_role("button", name=re.compile("^generator")))
 
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.get_by_text("Events", exact=True).click()
+    expect(page.locator(".events")).to_contain_text("succeeded")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400, "long events are broken into lines"
+    page.set_viewport_size({"width": 1280, "height": 800})
+
     page.get_by_role("link", name="Hear it").click()
     expect(page.locator("dd code").first).to_have_attribute("title", hashlib.sha256(generator).hexdigest())
     windows = page.get_by_role("article")

@@ -41,6 +41,37 @@ export class Field {
   }
 }
 
+/** A number that is dragged, with the words for it beside it. */
+export class Slider extends Field {
+  /**
+   * @param {string} name  as the server calls it
+   * @param {{min: number, max: number, step: number, value: number}} range
+   * @param {{label: string, help?: string}} words
+   * @param {(value: number) => string} [told]  the value for those who see it
+   */
+  constructor(name, { min, max, step, value }, words, told = String) {
+    super(name, h("input", { type: "range", min, max, step, value }), words);
+    this.told = told;
+    this.output = h("output", { for: this.control.id });
+    this.control.after(this.output);
+    this.control.addEventListener("input", () => this.tell());
+    this.tell();
+  }
+
+  tell() {
+    put(this.output, this.told(this.number));
+  }
+
+  get number() {
+    return Number(this.control.value);
+  }
+
+  set number(value) {
+    this.control.value = String(value);
+    this.tell();
+  }
+}
+
 /**
  * The part of a schema that is not null.
  * @param {Schema} schema

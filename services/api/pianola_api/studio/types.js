@@ -221,7 +221,21 @@
  * @property {Note[]} notes
  * @property {boolean} empty
  *
- * @typedef {{tempo: number, label: string|null, temperature: number|null, threshold: number, drift: number|null}} SampleOptions
+ * @typedef {object} SampleOptions
+ * @property {number} tempo
+ * @property {string|null} label
+ * @property {number|null} temperature
+ * @property {number} threshold
+ * @property {number|null} drift  of a piece
+ * @property {number|null} strength  of variations
+ * @property {Record<string, number>|null} attributes  steps along directions
+ *
+ * @typedef {object} SampleSource
+ * @property {string|null} name  of a file
+ * @property {string|null} sample  id of an earlier one
+ * @property {number} window  the first
+ * @property {number} windows  how many
+ * @property {Note[]} notes  of all of them as one music
  *
  * @typedef {object} Sample
  * @property {string} id
@@ -231,8 +245,10 @@
  * @property {number|null} seed  null of a way between two
  * @property {number} n
  * @property {SampleOptions} options
- * @property {{name: string|null, windows: number}|null} source  what it is like
+ * @property {SampleSource|null} source  what it is like
  * @property {SampleWindow[]} windows
+ *
+ * @typedef {{name: string, more: string, unit: string, step: number}} Vector  A direction: a step is so much more.
  *
  * @typedef {object} MapPoint  A window of the data.
  * @property {number} x

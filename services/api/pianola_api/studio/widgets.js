@@ -245,3 +245,25 @@ export function section(title, ...children) {
   const id = uid("section");
   return h("section", { "aria-labelledby": id }, h("h2", { id }, title), children.flat());
 }
+
+/**
+ * What is asked for when somebody opens it, and not in vain.
+ * @param {string} title
+ * @param {() => Promise<Child>} load
+ * @param {{wait: string, open: boolean, signal: AbortSignal}} how  wait: what is said meanwhile
+ */
+export function unfolding(title, load, { wait, open, signal }) {
+  const room = h("div", { class: "unfolding-room" });
+  const element = h("details", { class: "unfolding", open }, h("summary", null, title), room);
+  const fill = async () => {
+    put(room, loading(wait));
+    try {
+      put(room, await load());
+    } catch (error) {
+      const refused = error instanceof Problem && error.status === 409;
+      if (!signal.aborted) put(room, problemBox(/** @type {Error} */ (error), refused ? null : fill));
+    }
+  };
+  element.addEventListener("toggle", () => element.open && room.childElementCount === 0 && void fill());
+  return element;
+}

@@ -3,17 +3,28 @@
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
 import { shortDigest } from "../format.js";
-import { Field, clearObjections, showObjections } from "../form.js";
+import { Field, Slider, clearObjections, showObjections } from "../form.js";
 import { Player } from "../player.js";
-import { rangeOf } from "../roll.js";
+import { STEPS, rangeOf } from "../roll.js";
 import { amend, link } from "../router.js";
 import { button, loading, problemBox, workButton } from "../widgets.js";
 import { aboutModel } from "./model_about.js";
+import { moved } from "./model_attributes.js";
 import { PieceForm } from "./model_pieces.js";
 import { mapOf } from "./model_map.js";
 import { Playing } from "./model_playing.js";
 import { ResemblanceForm } from "./model_resemblance.js";
-import { FIRST_SIZE, likeSong, pieceOf, placeAt, placeOf, wayBetween, windowsOf, wishOf } from "./model_wishes.js";
+import {
+  FIRST_SIZE,
+  likeSong,
+  pieceOf,
+  placeAt,
+  placeOf,
+  remakeOf,
+  wayBetween,
+  windowsOf,
+  wishOf,
+} from "./model_wishes.js";
 import { MusicCard, musicOf } from "./music_card.js";
 
 /**
@@ -67,15 +78,10 @@ class Stage {
       h("input", { type: "number", min: 0, step: 1, value: query.get("seed"), placeholder: "any" }),
       { label: "Seed" },
     );
-    this.tempo = new Field(
+    const tempo = Number(query.get("tempo") ?? TEMPO.usual);
+    this.tempo = new Slider(
       "tempo",
-      h("input", {
-        type: "range",
-        min: TEMPO.lowest,
-        max: TEMPO.highest,
-        step: 1,
-        value: query.get("tempo") ?? TEMPO.usual,
-      }),
+      { min: TEMPO.lowest, max: TEMPO.highest, step: 1, value: tempo },
       { label: "Tempo" },
     );
     this.goal = new Field(
@@ -83,17 +89,18 @@ class Stage {
       h("input", { type: "number", min: 0, step: 1, value: query.get("to"), placeholder: "any" }),
       { label: "To seed" },
     );
-    this.playing = new Playing(this.condition, query, () => void this.draw(this.wish));
+    this.playing = new Playing(name, this.condition, query, () => void this.draw(this.wish), signal);
     this.pieces = new PieceForm(query, (beats, drift, fresh) => {
       void this.draw(pieceOf(fresh ? null : chosen(this.seed), beats, drift));
     });
-    this.resemblance = new ResemblanceForm(query, (likeness, fresh) => {
-      void this.draw(likeSong(fresh ? null : chosen(this.seed), likeness));
-    });
+    this.resemblance = new ResemblanceForm(
+      query,
+      () => this.sample,
+      (song, strength, n, fresh) => void this.draw(likeSong(fresh ? null : chosen(this.seed), song, strength, n)),
+      (song) => void this.draw(remakeOf(song)),
+    );
     this.map = mapOf(name, placeOf(query), (x, y) => void this.hear(placeAt(x, y)), signal);
     this.also = [...this.pieces.fields, ...this.resemblance.fields, ...this.playing.fields];
-    this.tempoWords = h("output", { for: this.tempo.control.id });
-    this.tempo.element.append(this.tempoWords);
     this.trouble = h("div");
     this.grid = h("div", { class: "windows" });
     this.about = h("p", { class: "soft", id: "sample-about" });
@@ -107,10 +114,9 @@ class Stage {
     this.setTempo();
   }
 
-  setTempo(tempo = Number(this.tempo.control.value)) {
-    this.tempo.control.value = String(tempo);
+  setTempo(tempo = this.tempo.number) {
+    this.tempo.number = tempo;
     this.player.setTempo(tempo);
-    put(this.tempoWords, `${tempo}`);
     this.tempo.control.setAttribute("aria-valuetext", `${tempo} quarter notes a minute`);
   }
 
@@ -122,7 +128,7 @@ class Stage {
   remember() {
     if (!this.sample) return;
     const tempo = this.player.tempo === TEMPO.usual ? null : this.player.tempo;
-    amend(link(["models", this.name], { ...this.wish.query, like: this.wish.kept, tempo, ...this.playing.asked() }));
+    amend(link(["models", this.name], { ...this.wish.query, like: this.wish.kept, tempo, ...this.playing.query() }));
   }
 
   /**
@@ -132,7 +138,7 @@ class Stage {
    */
   ask(model, { kind, body }) {
     const how = { tempo: this.player.tempo, ...this.playing.asked() };
-    return post(at("models", model, kind), { ...body(), ...how }, this.signal);
+    return post(at("models", model, kind), { ...body(this.sample), ...how }, this.signal);
   }
 
   /** @param {Wish} wish */
@@ -149,7 +155,7 @@ class Stage {
       if (this.asked !== wish) return;
       this.sample = sample;
       this.wish = wish;
-      if (wish.kind === "variations") wish.kept = sample.id;
+      if (wish.ofSong) wish.kept = sample.id;
       if (first) this.setTempo(sample.options.tempo);
     } catch (error) {
       if (this.signal.aborted || this.asked !== wish) return;
@@ -173,10 +179,10 @@ class Stage {
     this.drawn.abort();
     this.drawn = new AbortController();
     const signal = AbortSignal.any([this.signal, this.drawn.signal]);
-    const range = rangeOf(sample.windows.flatMap(({ notes }) => notes));
     const music = musicOf(sample);
+    const range = rangeOf(music.flatMap(({ notes }) => notes));
     this.cards = music.map((one, i) => new MusicCard(one, range, this, () => this.playFrom(i + 1), signal));
-    this.grid.classList.toggle("windows-long", this.cards.length === 1);
+    this.grid.classList.toggle("windows-long", music.length === 1 || music[0].steps > STEPS);
     put(
       this.grid,
       this.cards.map(({ element }) => element),
@@ -189,6 +195,7 @@ class Stage {
       this.about,
       this.wish.words(sample),
       sample.options.label && `, ${this.condition?.field} ${sample.options.label}`,
+      ...moved(sample.options.attributes),
       `. ${this.wish.remark}`,
     );
     announce(this.about.textContent ?? "");
@@ -277,7 +284,8 @@ export async function modelView({ root, params, query, signal }) {
     h("h1", { tabindex: -1 }, model ? model.name : `Checkpoint ${shortDigest(name)}`),
     aboutModel(model),
     stage.tools(),
-    stage.playing.element,
+    stage.playing.toolbar,
+    stage.playing.attributes.element,
     stage.pieces.element,
     stage.resemblance.element,
     stage.map,

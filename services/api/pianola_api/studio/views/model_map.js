@@ -1,10 +1,10 @@
 /** The map of a model: where the windows of its dataset lie, and what it plays at any place there. */
 
-import { Problem, at, get } from "../api.js";
+import { at, get } from "../api.js";
 import { ChartFrame } from "../chart_frame.js";
 import { h, put, s } from "../dom.js";
 import { count } from "../format.js";
-import { loading, problemBox } from "../widgets.js";
+import { unfolding } from "../widgets.js";
 
 /**
  * @typedef {import("../types.js").LatentMap} LatentMap
@@ -170,26 +170,17 @@ class MapChart extends ChartFrame {
 }
 
 /**
- * Closed until somebody looks: a map is not asked for in vain.
  * @param {string} model  name or digest
  * @param {[number, number]|null} heard  what is played already
  * @param {Hear} hear
  * @param {AbortSignal} signal
  */
 export function mapOf(model, heard, hear, signal) {
-  const room = h("div", { class: "map-room" });
-  const element = h("details", { class: "map", open: heard !== null }, h("summary", null, "Map of its music"), room);
   const load = async () => {
-    put(room, loading("The map is drawn …"));
-    try {
-      const chart = new MapChart(await get(at("models", model, "map"), signal), hear, signal);
-      chart.heard = heard;
-      put(room, h("p", { class: "soft small" }, "Click a place to hear what the model plays there."), chart.element);
-    } catch (error) {
-      const refused = error instanceof Problem && error.status === 409;
-      if (!signal.aborted) put(room, problemBox(/** @type {Error} */ (error), refused ? null : load));
-    }
+    const chart = new MapChart(await get(at("models", model, "map"), signal), hear, signal);
+    chart.heard = heard;
+    const words = h("p", { class: "soft small" }, "Click a place to hear what the model plays there.");
+    return h("div", { class: "map" }, words, chart.element);
   };
-  element.addEventListener("toggle", () => element.open && room.childElementCount === 0 && void load());
-  return element;
+  return unfolding("Map of its music", load, { wait: "The map is drawn …", open: heard !== null, signal });
 }

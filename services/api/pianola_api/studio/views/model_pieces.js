@@ -1,7 +1,7 @@
 /** How long a piece is to be, and how far it may move from how it begins. */
 
-import { h, put } from "../dom.js";
-import { Field } from "../form.js";
+import { h } from "../dom.js";
+import { Field, Slider } from "../form.js";
 import { button } from "../widgets.js";
 
 const BEATS = { fewest: 16, usual: 64, most: 512, window: 8 };
@@ -24,17 +24,15 @@ export class PieceForm {
       }),
       { label: "Beats" },
     );
-    this.drift = new Field(
+    const drift = Number(query.get("drift") ?? USUAL_DRIFT);
+    this.drift = new Slider(
       "drift",
-      h("input", { type: "range", min: 0, max: 1, step: 0.05, value: query.get("drift") ?? USUAL_DRIFT }),
+      { min: 0, max: 1, step: 0.05, value: drift },
       { label: "Drift from how it begins" },
     );
-    const words = h("output", { for: this.drift.control.id }, this.drift.control.value);
-    this.drift.element.append(words);
-    this.drift.control.addEventListener("input", () => put(words, this.drift.control.value));
     this.fields = [this.beats, this.drift];
     const ask = (/** @type {boolean} */ fresh) =>
-      onAsk(Number(this.beats.control.value), Number(this.drift.control.value), fresh);
+      onAsk(Number(this.beats.control.value), this.drift.number, fresh);
     this.element = h(
       "form",
       { class: "toolbar", novalidate: true, "aria-label": "Longer pieces" },

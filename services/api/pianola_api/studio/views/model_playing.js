@@ -1,8 +1,9 @@
-/** How a model is asked to play: temperature, threshold, key and label. */
+/** How a model is asked to play: temperature, threshold, key, label and attributes. */
 
 import { h } from "../dom.js";
 import { Field } from "../form.js";
 import { capital, words } from "../format.js";
+import { Attributes } from "./model_attributes.js";
 
 const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const KEYS = ["major", "minor"].flatMap((mode) => TONICS.map((tonic) => `${tonic} ${mode}`));
@@ -28,11 +29,13 @@ const number = (value, most) => h("input", { type: "number", min: 0, max: most, 
 
 export class Playing {
   /**
+   * @param {string} model  name or digest
    * @param {{field: string, values: string[]}|null} condition  what the model was told
    * @param {URLSearchParams} query
    * @param {() => void} onChange
+   * @param {AbortSignal} signal
    */
-  constructor(condition, query, onChange) {
+  constructor(model, condition, query, onChange, signal) {
     this.temperature = new Field("temperature", number(query.get("temperature"), 5), { label: "Temperature" });
     this.threshold = new Field("threshold", number(query.get("threshold"), 1), { label: "Threshold" });
     this.key = new Field("key", choice(KEYS, "as played", query.get("key")), { label: "Snap to" });
@@ -41,7 +44,8 @@ export class Playing {
     });
     this.fields = [this.temperature, this.threshold, this.key, this.label];
     for (const field of this.fields) field.control.addEventListener("change", onChange);
-    this.element = h(
+    this.attributes = new Attributes(model, query, onChange, signal);
+    this.toolbar = h(
       "div",
       { class: "toolbar", role: "group", "aria-label": "How it plays" },
       this.temperature.element,
@@ -51,8 +55,17 @@ export class Playing {
     );
   }
 
-  /** What differs from the model's own way: the same in a request and in the address. */
+  /** What differs from the model's own way, as of a request. */
   asked() {
+    return { ...this.plain(), attributes: this.attributes.asked() };
+  }
+
+  /** The same as of the address. */
+  query() {
+    return { ...this.plain(), attributes: this.attributes.text };
+  }
+
+  plain() {
     const given = (/** @type {Field} */ { control: { value } }) => value || null;
     const amount = (/** @type {Field} */ { control: { value } }) => (value === "" ? null : Number(value));
     return {

@@ -1,7 +1,7 @@
-/** Something like my song: a MIDI file, how far to go from it, and how many variations. */
+/** Something like my song: a MIDI file, how far to go from it, and how many variations; or what the model makes of it. */
 
-import { h, put } from "../dom.js";
-import { Field } from "../form.js";
+import { h } from "../dom.js";
+import { Field, Slider } from "../form.js";
 import { size } from "../format.js";
 import { button } from "../widgets.js";
 
@@ -20,25 +20,37 @@ async function encoded(file) {
   return btoa(text);
 }
 
-/** @typedef {{source: {name: string, midi: string, windows: number|null}, strength: number, n: number}} Likeness */
+/**
+ * @typedef {import("../types.js").Sample} Sample
+ * @typedef {({name: string, midi: string}|{sample: string}) & {window: number, windows: number|null}} Song
+ */
 
 export class ResemblanceForm {
   /**
    * @param {URLSearchParams} query
-   * @param {(likeness: Likeness, fresh: boolean) => void} onAsk  fresh: of a new seed
+   * @param {() => Sample|null} shown  what may be taken instead of a file
+   * @param {(song: Song, strength: number, n: number, fresh: boolean) => void} onVary  fresh: of a new seed
+   * @param {(song: Song) => void} onRemake
    */
-  constructor(query, onAsk) {
+  constructor(query, shown, onVary, onRemake) {
     const given = (/** @type {string} */ name, /** @type {number} */ usual) => Number(query.get(name) ?? usual);
     this.file = h("input", { type: "file", accept: ".mid,.midi,.kar,.smf,.rmi,audio/midi" });
-    this.source = new Field("midi", this.file, { label: "Something like this MIDI file" });
-    this.strength = new Field(
+    this.shown = shown;
+    this.source = new Field("midi", this.file, { label: "MIDI file" });
+    this.of = new Field(
+      "sample",
+      h("select", null, h("option", { value: "" }, "a MIDI file"), h("option", { value: "shown" }, "the music shown")),
+      { label: "Something like" },
+    );
+    this.of.control.addEventListener("change", () => {
+      this.source.element.hidden = this.ofShown;
+    });
+    this.first = new Field("window", h("input", { type: "number", min: 1, max: 4097, step: 1, value: 1 }), { label: "From window" });
+    this.strength = new Slider(
       "strength",
-      h("input", { type: "range", min: 0, max: 1, step: 0.05, value: given("strength", USUAL.strength) }),
+      { min: 0, max: 1, step: 0.05, value: given("strength", USUAL.strength) },
       { label: "How far from it" },
     );
-    const words = h("output", { for: this.strength.control.id }, this.strength.control.value);
-    this.strength.element.append(words);
-    this.strength.control.addEventListener("input", () => put(words, this.strength.control.value));
     this.windows = new Field(
       "windows",
       h("input", { type: "number", min: 1, max: 64, step: 1, value: USUAL.windows, placeholder: "all" }),
@@ -54,29 +66,45 @@ export class ResemblanceForm {
       ),
       { label: "How many" },
     );
-    this.fields = [this.source, this.strength, this.windows, this.count];
-    const ask = async (/** @type {boolean} */ fresh) => {
-      const likeness = await this.likeness();
-      if (likeness) onAsk(likeness, fresh);
+    this.fields = [this.of, this.source, this.first, this.windows, this.strength, this.count];
+    const vary = async (/** @type {boolean} */ fresh) => {
+      const song = await this.song();
+      if (song) onVary(song, this.strength.number, Number(this.count.control.value), fresh);
+    };
+    const remake = async () => {
+      const song = await this.song();
+      if (song) onRemake(song);
     };
     this.element = h(
       "form",
       { class: "toolbar", novalidate: true, "aria-label": "Something like my song" },
-      this.source.element,
-      this.strength.element,
-      this.windows.element,
-      this.count.element,
+      this.fields.map(({ element }) => element),
       h("button", { type: "submit" }, "Variations of this seed"),
-      button("New variations", () => void ask(true)),
+      button("New variations", () => void vary(true)),
+      button("What the model makes of it", () => void remake()),
     );
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
-      void ask(false);
+      void vary(false);
     });
   }
 
-  /** @returns {Promise<Likeness|null>} null where there is no file that could be sent: the field says so */
-  async likeness() {
+  get ofShown() {
+    return this.of.control.value === "shown";
+  }
+
+  /** @returns {Promise<Song|null>} null where there is nothing that could be sent: the field says so */
+  async song() {
+    const windows = this.windows.control.value === "" ? null : Number(this.windows.control.value);
+    const part = { window: Number(this.first.control.value) - 1, windows };
+    if (!this.ofShown) return this.uploaded(part);
+    const sample = this.shown();
+    this.of.object(sample ? "" : "Nothing is shown yet.");
+    return sample && { sample: sample.id, ...part };
+  }
+
+  /** @param {{window: number, windows: number|null}} part */
+  async uploaded(part) {
     const file = this.file.files?.[0];
     const objection = !file
       ? "Choose a MIDI file first."
@@ -88,11 +116,6 @@ export class ResemblanceForm {
       this.file.focus();
       return null;
     }
-    const windows = this.windows.control.value === "" ? null : Number(this.windows.control.value);
-    return {
-      source: { name: file.name, midi: await encoded(file), windows },
-      strength: Number(this.strength.control.value),
-      n: Number(this.count.control.value),
-    };
+    return { name: file.name, midi: await encoded(file), ...part };
   }
 }

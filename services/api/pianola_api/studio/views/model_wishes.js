@@ -8,13 +8,14 @@ import { plural } from "../format.js";
  * @typedef {import("../dom.js").Child} Child
  * @typedef {import("../types.js").Sample} Sample
  * @typedef {object} Wish
- * @property {"samples"|"interpolations"|"pieces"|"variations"} kind  where it is asked for
- * @property {() => Record<string, any>} body  raises a Problem where what it takes is not here any more
+ * @property {"samples"|"interpolations"|"pieces"|"variations"|"reconstructions"} kind  where it is asked for
+ * @property {(shown: Sample|null) => Record<string, any>} body  raises a Problem where what it takes is not here any more
  * @property {Query} query  of the address
  * @property {string} stem  what files of it are called
  * @property {(sample: Sample) => Child[]} words
  * @property {string} remark
- * @property {string} [kept]  id of the sample that was made of it
+ * @property {boolean} [ofSong]  of a file that is not kept: the address has the sample that was made of it
+ * @property {string} [kept]  id of that sample
  *
  * @typedef {{seed?: number, at?: string, to?: number, n?: number, beats?: number, drift?: number} & Likeness} Query
  * @typedef {{strength?: number, count?: number}} Likeness
@@ -85,27 +86,60 @@ export function pieceOf(from, beats, drift) {
 }
 
 /**
+ * @param {object|null} source
+ * @param {Sample|null} shown  what was made of it before
+ * @returns {object} itself, or the earlier sample; raises a Problem where it was a file, which is not here any more
+ */
+function here(source, shown) {
+  if (source) return source;
+  const { sample, window, windows } = shown?.source ?? {};
+  if (sample) return { sample, window, windows };
+  const detail = "Choose its file again to have it played otherwise.";
+  throw new Problem(0, { title: "Your song is not kept", detail });
+}
+
+/** @param {Sample} sample  of a source */
+const named = ({ source }) => source?.name ?? (source?.sample ? "music that was drawn before" : "a song");
+
+/**
  * @param {number|null} from  seed; null: any
- * @param {{source: object|null, strength: number, n: number}} likeness  source null: the file is not here any more
+ * @param {object|null} source  null: the file is not here any more
+ * @param {number} strength  0..1
+ * @param {number} n
  * @param {string} [kept]  id of the sample
  * @returns {Wish}
  */
-export function likeSong(from, { source, strength, n }, kept) {
+export function likeSong(from, source, strength, n, kept) {
   const seed = from ?? anySeed();
   return {
     kind: "variations",
-    body: () => {
-      if (source) return { source, strength, n, seed };
-      const detail = "Choose its file again to have it played otherwise.";
-      throw new Problem(0, { title: "Your song is not kept", detail });
-    },
+    body: (shown) => ({ source: here(source, shown), strength, n, seed }),
     query: { seed, strength, count: n },
     stem: `${seed}-variation`,
     words: (sample) => [
-      `${plural(n, "variation")} on ${sample.source?.name ?? "a song"}, strength ${strength}, of seed `,
+      `${plural(n, "variation")} on ${named(sample)}, strength ${strength}, of seed `,
       h("code", null, seed),
     ],
     remark: "At 0 it is the song itself, at 1 new music near it.",
+    ofSong: true,
+    kept,
+  };
+}
+
+/**
+ * @param {object|null} source  null: the file is not here any more
+ * @param {string} [kept]  id of the sample
+ * @returns {Wish}
+ */
+export function remakeOf(source, kept) {
+  return {
+    kind: "reconstructions",
+    body: (shown) => ({ source: here(source, shown) }),
+    query: {},
+    stem: "reconstruction",
+    words: (sample) => [`What the model makes of ${named(sample)}`],
+    remark: "Each window is what it plays at the place where it puts the original's.",
+    ofSong: true,
     kept,
   };
 }
@@ -148,7 +182,8 @@ export function wishOf(query) {
   const [kept, strength, count] = [query.get("like"), given("strength"), given("count")];
   const place = placeOf(query);
   if (place) return placeAt(...place);
-  if (kept) return likeSong(seed, { source: null, strength: strength ?? 0, n: count ?? 1 }, kept);
+  if (kept && strength === null) return remakeOf(null, kept);
+  if (kept) return likeSong(seed, null, strength ?? 0, count ?? 1, kept);
   if (beats !== null) return pieceOf(seed, beats, given("drift") ?? FIRST_DRIFT);
   return to === null ? windowsOf(seed, n) : wayBetween(seed, to, n);
 }

@@ -13,6 +13,7 @@ import { button, problemBox, workButton } from "../widgets.js";
  * @property {Note[]} notes
  * @property {number} steps
  * @property {number|null} window  which of its sample; null: all of it
+ * @property {boolean} [given]  to the model: it is nothing of the sample's, and somebody has it
  * @typedef {object} Host  the stage a card stands on
  * @property {import("../player.js").Player} player
  * @property {boolean} [playingAll]
@@ -43,7 +44,7 @@ function titled(index, length) {
 }
 
 /**
- * What there is to hear in a sample: its windows, or all of a piece or of one variation.
+ * What there is to hear in a sample: its windows, or all of a piece; a reconstruction or one variation beside its original.
  * @param {Sample} sample
  * @returns {Music[]}
  */
@@ -53,7 +54,13 @@ export function musicOf({ windows, n, source, options }) {
     return windows.map(({ index, notes }) => ({ title: titled(index, length), notes, steps: STEPS, window: index }));
   }
   const notes = windows.flatMap((window) => window.notes);
-  return [{ title: source ? "Variation" : "Piece", notes, steps: n * STEPS, window: null }];
+  const whole = { steps: n * STEPS, window: null };
+  if (!source) return [{ title: "Piece", notes, ...whole }];
+  const title = options.strength === null ? "Reconstruction" : "Variation";
+  return [
+    { title: "Original", notes: source.notes, given: true, ...whole },
+    { title, notes, ...whole },
+  ];
 }
 
 /** @param {Note[]} notes */
@@ -71,7 +78,7 @@ export class MusicCard {
    * @param {() => void} onEnd
    * @param {AbortSignal} signal
    */
-  constructor({ title, notes, steps, window }, range, host, onEnd, signal) {
+  constructor({ title, notes, steps, window, given }, range, host, onEnd, signal) {
     this.host = host;
     this.title = title;
     this.silent = notes.length === 0;
@@ -103,16 +110,17 @@ export class MusicCard {
         { class: "window-foot" },
         this.button,
         h("p", { class: "window-words" }, h("b", null, title), h("span", { class: "soft" }, words)),
-        h(
-          "div",
-          { class: "window-takes" },
-          TAKES.map(([format, ending, words, name]) =>
-            workButton(words, () => host.take(format, ending, window), this.trouble, {
-              class: "quiet",
-              "aria-label": `Download ${title} as ${name}`,
-            }),
+        !given &&
+          h(
+            "div",
+            { class: "window-takes" },
+            TAKES.map(([format, ending, words, name]) =>
+              workButton(words, () => host.take(format, ending, window), this.trouble, {
+                class: "quiet",
+                "aria-label": `Download ${title} as ${name}`,
+              }),
+            ),
           ),
-        ),
       ),
       this.trouble,
     );
