@@ -105,6 +105,17 @@ def test_a_way_between_files_begins_and_ends_with_them(stage: Stage, client: Fla
     assert mixed["ends"][0] is None
 
 
+def test_a_piece_begins_with_a_window_of_a_file_and_goes_on_from_it(stage: Stage, client: FlaskClient) -> None:
+    begin = file(window=1, name="mine.mid")
+    told = ask(client, "pieces", **{"from": begin}, beats=16, seed=4)
+    notes = [note for window in told["windows"] for note in of_json(window)]
+    opening = [(pitch, start - 96, length) for pitch, start, length in played(TUNE, 96, 192)]
+    assert [note for note in notes if note[1] < 96][: len(opening)] == opening
+    mean = ask(client, "reconstructions", source={**begin, "windows": 1})["windows"][0]["z"]
+    assert told["windows"][0]["z"] == mean, "it begins where the encoder puts the window"
+    assert stage.client().get(f"/v1/samples/{told['id']}").get_json() == told, "made again without the file"
+
+
 def test_attributes_move_positions_along_the_vectors_told(client: FlaskClient) -> None:
     told = client.get("/v1/models/waltz/vectors").get_json()
     [density] = told["vectors"]
