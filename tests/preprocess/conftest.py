@@ -1,9 +1,12 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from corpus import midi_files
 
 from .building import Workshop
+from .importing import Importer
+from .web import Web, serving
 
 
 @pytest.fixture
@@ -28,3 +31,17 @@ def music() -> dict[str, bytes]:
 def dirty() -> dict[str, bytes]:
     """Files of which many must be refused."""
     return {path.name: path.read_bytes() for path in midi_files("dirty")}
+
+
+@pytest.fixture
+def server() -> Iterator[Web]:
+    with serving() as web:
+        yield web
+
+
+@pytest.fixture
+def importer(workshop: Workshop) -> Iterator[Importer]:
+    made = Importer(workshop)
+    yield made
+    spool = workshop.folder / "spool"
+    assert not spool.exists() or list(spool.iterdir()) == []
