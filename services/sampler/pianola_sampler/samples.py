@@ -8,6 +8,7 @@ from typing import Final
 
 from apiflask import APIBlueprint
 from flask import Response, g, jsonify, request
+from sqlalchemy.exc import DBAPIError
 
 from pianola.records import idempotency, runs, samples
 from pianola.records.samples import Recipe
@@ -16,7 +17,7 @@ from pianola.records.tables import Sample as Row
 from pianola_http.authentication import protect
 from pianola_http.idempotency import idempotency_key, request_digest
 from pianola_sampler import drawing
-from pianola_sampler.admission import Deadline
+from pianola_sampler.admission import Deadline, DeadlinePassed
 from pianola_sampler.context import here
 from pianola_sampler.drawn import Drawn
 from pianola_sampler.ends import NoSuchWindow
@@ -111,6 +112,8 @@ def _drawn(name: str, plan: Plan, deadline: Deadline) -> tuple[Row, Drawn, bool]
         keeping = _Keeping(recipe, checkpoint)
         drawn = windows_of(recipe, checkpoint, range(recipe.n), deadline, keeping.begin)
         row, repeated = keeping.done(deadline)
+    except (DeadlinePassed, DBAPIError):
+        raise
     except Exception as error:
         # Whatever it is, it may be so only of the checkpoint that the name meant before.
         if here().names.moved(name, checkpoint) or isinstance(error, Moved):
