@@ -129,9 +129,11 @@ def test_two_dimensions_are_drawn_as_they_are_and_more_are_projected() -> None:
 
 
 def test_one_dimension_one_point_and_equal_points_are_drawn() -> None:
-    plots.latent_scatter(np.arange(5.0)[:, np.newaxis])
-    plots.latent_scatter(np.zeros((1, 7)), np.array([3]))
-    plots.latent_scatter(np.ones((4, 7)))
+    one_dimension = plots.latent_scatter(np.arange(5.0)[:, np.newaxis])
+    one_point = plots.latent_scatter(np.zeros((1, 7)), np.array([3]))
+    equal_points = plots.latent_scatter(np.ones((4, 7)))
+    assert all(drawn.startswith(b"\x89PNG") for drawn in (one_dimension, one_point, equal_points))
+    assert len({one_dimension, one_point, equal_points}) == 3
 
 
 def test_many_windows_stay_small_as_svg() -> None:
