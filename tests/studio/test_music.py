@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .serving import Modules
@@ -109,3 +110,36 @@ def test_a_model_without_directions_says_so_when_it_is_asked(refused_page: Page,
     refused_page.get_by_text("Denser, higher, longer").click()
     expect(refused_page.get_by_role("alert")).to_contain_text(detail)
     expect(refused_page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("family", "sliders"), [("vae", 1), ("gan", 0)])
+def test_only_what_can_be_moved_has_sliders_and_what_was_given_stands_beside_what_was_made(
+    run: Any, browser_page: Page, family: str, sliders: int
+) -> None:
+    model = {"name": "m", "family": family, "preset": "default", "step": 1, "checkpoint": "0" * 64, "run_id": "run_1"}
+    options = dict.fromkeys(["label", "drift", "strength", "temperature", "attributes"]) | {
+        "tempo": 90,
+        "threshold": 0.5,
+    }
+    note = {"pitch": 60, "start": 0, "length": 12}
+    given = {"name": "mine.mid", "sample": None, "window": 0, "windows": 2, "notes": [note, {**note, "start": 96}]}
+    windows = [{"index": index, "notes": [], "empty": True} for index in range(2)]
+    made = {"id": "sample_1", "n": 2, "seed": None, "options": options, "source": given, "windows": windows}
+    browser_page.route("**/v1/models/m", lambda route: route.fulfill(json={**model, "condition": None}))
+    browser_page.route("**/v1/samples/sample_1", lambda route: route.fulfill(json=made))
+    run(
+        """
+        const { modelView } = await load("views/model.js");
+        const [query, { signal }] = [new URLSearchParams("like=sample_1"), new AbortController()];
+        await modelView({ root: document.body, params: ["m"], query, signal });
+        """
+    )
+    original, reconstruction = (
+        browser_page.get_by_role("article", name=name) for name in ("Original", "Reconstruction")
+    )
+    expect(original).to_contain_text("2 notes, C4 to C4")
+    expect(reconstruction).to_contain_text("silent")
+    expect(original.get_by_role("button")).to_have_text("Play")
+    expect(reconstruction.get_by_role("button")).to_have_count(5)
+    expect(browser_page.locator("#sample-about")).to_contain_text("What the model makes of mine.mid")
+    expect(browser_page.get_by_text("Denser, higher, longer")).to_have_count(sliders)

@@ -41,6 +41,20 @@ export class Field {
   }
 }
 
+/**
+ * One of a few values.
+ * @param {(string|number)[]} values
+ * @param {string|number|null} chosen
+ * @param {string} [none]  what no value is called, where there may be none
+ */
+export const choice = (values, chosen, none) =>
+  h(
+    "select",
+    null,
+    none && h("option", { value: "" }, none),
+    values.map((value) => h("option", { value, selected: value === chosen }, value)),
+  );
+
 /** A number that is dragged, with the words for it beside it. */
 export class Slider extends Field {
   /**

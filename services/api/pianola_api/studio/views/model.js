@@ -3,7 +3,7 @@
 import { at, download, get, post } from "../api.js";
 import { announce, h, put } from "../dom.js";
 import { shortDigest } from "../format.js";
-import { Field, Slider, clearObjections, showObjections } from "../form.js";
+import { Field, Slider, choice, clearObjections, showObjections } from "../form.js";
 import { Player } from "../player.js";
 import { STEPS, rangeOf } from "../roll.js";
 import { amend, link } from "../router.js";
@@ -64,15 +64,7 @@ class Stage {
     this.wish = wishOf(query);
     const size = Number(query.get("n")) || FIRST_SIZE;
     const sizes = [...new Set([...SIZES, size])].sort((a, b) => a - b);
-    this.size = new Field(
-      "n",
-      h(
-        "select",
-        null,
-        sizes.map((n) => h("option", { value: n, selected: n === size }, n)),
-      ),
-      { label: "Windows" },
-    );
+    this.size = new Field("n", choice(sizes, size), { label: "Windows" });
     this.seed = new Field(
       "seed",
       h("input", { type: "number", min: 0, step: 1, value: query.get("seed"), placeholder: "any" }),
@@ -285,7 +277,8 @@ export async function modelView({ root, params, query, signal }) {
     aboutModel(model),
     stage.tools(),
     stage.playing.toolbar,
-    stage.playing.attributes.element,
+    // A GAN places no windows, so that no directions were found for it.
+    model?.family !== "gan" && stage.playing.attributes.element,
     stage.pieces.element,
     stage.resemblance.element,
     stage.map,

@@ -1,25 +1,12 @@
 /** How a model is asked to play: temperature, threshold, key, label and attributes. */
 
 import { h } from "../dom.js";
-import { Field } from "../form.js";
+import { Field, choice } from "../form.js";
 import { capital, words } from "../format.js";
 import { Attributes } from "./model_attributes.js";
 
 const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const KEYS = ["major", "minor"].flatMap((mode) => TONICS.map((tonic) => `${tonic} ${mode}`));
-
-/**
- * @param {string[]} values
- * @param {string} none  what no value is called
- * @param {string|null} chosen
- */
-const choice = (values, none, chosen) =>
-  h(
-    "select",
-    null,
-    h("option", { value: "" }, none),
-    values.map((value) => h("option", { value, selected: value === chosen }, value)),
-  );
 
 /**
  * @param {string|null} value
@@ -38,8 +25,8 @@ export class Playing {
   constructor(model, condition, query, onChange, signal) {
     this.temperature = new Field("temperature", number(query.get("temperature"), 5), { label: "Temperature" });
     this.threshold = new Field("threshold", number(query.get("threshold"), 1), { label: "Threshold" });
-    this.key = new Field("key", choice(KEYS, "as played", query.get("key")), { label: "Snap to" });
-    this.label = new Field("label", choice(condition?.values ?? [], "any", query.get("label")), {
+    this.key = new Field("key", choice(KEYS, query.get("key"), "as played"), { label: "Snap to" });
+    this.label = new Field("label", choice(condition?.values ?? [], query.get("label"), "any"), {
       label: capital(words(condition?.field ?? "label")),
     });
     this.fields = [this.temperature, this.threshold, this.key, this.label];

@@ -1,7 +1,7 @@
 /** Something like my song: a MIDI file, how far to go from it, and how many variations; or what the model makes of it. */
 
 import { h } from "../dom.js";
-import { Field, Slider } from "../form.js";
+import { Field, Slider, choice } from "../form.js";
 import { size } from "../format.js";
 import { button } from "../widgets.js";
 
@@ -56,16 +56,7 @@ export class ResemblanceForm {
       h("input", { type: "number", min: 1, max: 64, step: 1, value: USUAL.windows, placeholder: "all" }),
       { label: "Windows of it" },
     );
-    const count = given("count", USUAL.count);
-    this.count = new Field(
-      "count",
-      h(
-        "select",
-        null,
-        COUNTS.map((n) => h("option", { value: n, selected: n === count }, n)),
-      ),
-      { label: "How many" },
-    );
+    this.count = new Field("count", choice(COUNTS, given("count", USUAL.count)), { label: "How many" });
     this.fields = [this.of, this.source, this.first, this.windows, this.strength, this.count];
     const vary = async (/** @type {boolean} */ fresh) => {
       const song = await this.song();
