@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pianola_cli.client.resources.resource import ENDED, Resource
+from pianola_cli.client.resources.resource import Resource, Work
 
 
 class BuildPace(Resource):
@@ -146,12 +146,10 @@ class LabelReport(Resource):
     dataset: DatasetVersion | None = None
 
 
-class Import(Resource):
+class Import(Work):
     """Files that the server fetches into a dataset; `bytes_total` is None where the source does not say."""
 
-    id: str
     dataset_id: str
-    state: str
     source: dict[str, Any] = Field(default_factory=dict)
     bytes_done: int = 0
     bytes_total: int | None = None
@@ -162,11 +160,6 @@ class Import(Resource):
     error: str | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the import has come to an end, well or not."""
-        return self.state in ENDED
 
 
 class Recipe(Resource):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pianola_cli.client.resources.resource import ENDED, Resource
+from pianola_cli.client.resources.resource import Resource, Work
 
 
 class Progress(Resource):
@@ -46,11 +46,9 @@ class Setup(Resource):
         return f"computes in {self.precision} with {together} on {self.device}{measured}"
 
 
-class Run(Resource):
+class Run(Work):
     """One training run."""
 
-    id: str
-    state: str
     dataset_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
@@ -71,11 +69,6 @@ class Run(Resource):
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is in a state that never changes again."""
-        return self.state in ENDED
 
 
 class MetricPoint(Resource):
@@ -115,12 +108,10 @@ class Checkpoint(Resource):
     created_at: datetime | None = None
 
 
-class Evaluation(Resource):
+class Evaluation(Work):
     """Numbers and plots that compare generated windows with the run's dataset."""
 
-    id: str
     run_id: str
-    state: str
     checkpoint: str | None = None
     samples: int | None = None
     seed: int | None = None
@@ -129,11 +120,6 @@ class Evaluation(Resource):
     error: str | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the evaluation has come to an end, well or not."""
-        return self.state in ENDED
 
 
 class Plot(Resource):
