@@ -129,7 +129,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Faults on the whole system at work; see tests/faults/README.md")
     for name, default in {"seed": 0, "runs": 200, "builds": 20, "faults": 300, "files": 120}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, value in {"pace": 2.0, "outage": 30.0, "patience": 300.0}.items():
+    for name, value in {"pace": 2.0, "outage": 30.0, "patience": 480.0}.items():
         parser.add_argument(f"--{name}", type=float, default=value)
     parser.add_argument("--keep-logs", type=Path)
     asked = parser.parse_args()

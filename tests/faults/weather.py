@@ -175,9 +175,13 @@ class Weather:
         found = self._child(("trainer-1", "trainer-2"))
         if found is None:
             return False
+        service, child = found
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            used = found[1].memory_info().vms
-            resource.prlimit(found[1].pid, resource.RLIMIT_AS, (used, used))
+            if service.process is not None and child.ppid() == service.process.pid and _forks(child):
+                # The limit would be that of a later attempt, which may be its run's last try.
+                return False
+            used = child.memory_info().vms
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (used, used))
         return True
 
     def _deploy(self) -> bool:
@@ -238,3 +242,7 @@ class Weather:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
         return True
+
+
+def _forks(child: psutil.Process) -> bool:
+    return "pianola_trainer.forking" in child.cmdline()
