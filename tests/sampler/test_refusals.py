@@ -104,7 +104,7 @@ def test_samples_and_windows_that_do_not_exist(client: FlaskClient) -> None:
     problem(client.post("/v1/models/%00/samples", json={}), 404, "not-found")
     sample = client.post("/v1/models/waltz/samples", json={"n": 2}).get_json()["id"]
     told = problem(client.get(f"/v1/samples/{sample}?window=2"), 422, "no-such-window")
-    assert "windows 0 to 1" in told["detail"]
+    assert "2 windows, counted from 0" in told["detail"]
     problem(client.get(f"/v1/samples/{sample}?window=-1"), 422, "invalid-request")
     problem(client.get(f"/v1/samples/{sample}?windows=1"), 422, "invalid-request")
     problem(client.get("/v1/nothing"), 404, "not-found")

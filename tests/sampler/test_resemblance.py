@@ -140,7 +140,7 @@ def test_what_cannot_be_read_is_refused_with_byte_and_words(client: FlaskClient)
     silent = ask(client, "reconstructions", 422, source=file([]))
     assert silent["errors"][0]["code"] == "no_notes"
     told = ask(client, "reconstructions", 422, source=file(window=9))
-    assert "no window 9: the file has windows 0 to 2" in told["detail"]
+    assert "no window 9: the file has 3 windows, counted from 0" in told["detail"]
     of_end = ask(client, "interpolations", 422, **{"from": {"midi": "AAAA"}, "to": {"seed": 1}})
     assert of_end["errors"][0]["field"] == "from.midi"
 

@@ -13,8 +13,8 @@ class NoSuchWindow(ValueError):
     """A window that the sample, or a file, does not have."""
 
     def __init__(self, window: int, n: int, field: str = "window", what: str = "the sample") -> None:
-        has = "one window, 0" if n == 1 else f"windows 0 to {n - 1}"
-        super().__init__(f"there is no window {window}: {what} has {has}")
+        has = "one window" if n == 1 else f"{n} windows"
+        super().__init__(f"there is no window {window}: {what} has {has}, counted from 0")
         self.errors = [{"field": field, "message": str(self)}]
 
 
