@@ -93,7 +93,7 @@ class PitchBars extends ChartFrame {
     if (this.mark) this.mark.setAttribute("x", String(index === null ? -1000 : index * (this.slot ?? 0)));
     if (index === null) return "";
     const pitch = this.low + index;
-    const sides = [this.up, this.down].filter((side) => side !== null);
+    const sides = [this.up, this.down].flatMap((side) => side ?? []);
     const words = sides.map(({ label, values }) => `${label} ${percent(values[pitch] ?? 0)}`.trim());
     return `${pitchName(pitch)}: ${words.join(", ")}`;
   }

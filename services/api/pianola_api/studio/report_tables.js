@@ -147,7 +147,7 @@ function partTable(report, { title, about, heads, rows }) {
       "tr",
       null,
       h("th", { scope: "row" }, label),
-      columns.map((i) => h("td", { class: "number" }, values[i] === null ? "–" : format(values[i]))),
+      columns.map((i) => values[i]).map((value) => h("td", { class: "number" }, value === null ? "–" : format(value))),
     ),
   );
   const head = about ? [h("h3", null, title), h("p", { class: "soft" }, about)] : [];

@@ -30,7 +30,11 @@ function textField(name, label, help) {
   return new Field(name, control, { label, help });
 }
 
-/** A link that leaves the page. @param {string} href @param {string} text */
+/**
+ * A link that leaves the page.
+ * @param {string} href
+ * @param {string} text
+ */
 const outward = (href, text) => h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text);
 
 /**

@@ -135,7 +135,7 @@ class Stage {
 
   /** @param {Wish} wish */
   async draw(wish) {
-    const first = wish.kept !== undefined && this.sample === null;
+    const kept = this.sample === null ? wish.kept : undefined;
     this.player.stop();
     this.asked = wish;
     const fields = [this.size, this.seed, this.goal, this.tempo, ...this.also];
@@ -143,12 +143,12 @@ class Stage {
     this.grid.setAttribute("aria-busy", "true");
     if (this.cards.length === 0) put(this.grid, loading("The model is playing …"));
     try {
-      const sample = await (first ? get(at("samples", wish.kept), this.signal) : this.ask(this.name, wish));
+      const sample = await (kept ? get(at("samples", kept), this.signal) : this.ask(this.name, wish));
       if (this.asked !== wish) return;
       this.sample = sample;
       this.wish = wish;
       if (wish.ofSong) wish.kept = sample.id;
-      if (first) this.setTempo(sample.options.tempo);
+      if (kept) this.setTempo(sample.options.tempo);
     } catch (error) {
       if (this.signal.aborted || this.asked !== wish) return;
       if (this.cards.length === 0) put(this.grid);
