@@ -12,7 +12,6 @@ from pianola_cli.client import Client
 
 from .hearing import (
     a_piece_of_a_seed,
-    denser_music_of_a_seed,
     something_like_a_song,
     the_map,
     what_the_model_makes_of_a_song,
@@ -100,7 +99,6 @@ def test_a_model_is_told_a_label_asked_for_it_and_gone_on_from(
     something_like_a_song(page, midi_files("small")[4], broken)
     what_the_model_makes_of_a_song(page, midi_files("small")[4])
     what_the_model_makes_of_what_it_drew(page)
-    denser_music_of_a_seed(page)
     the_map(page)
 
     page.get_by_role("link", name="go on from it").click()

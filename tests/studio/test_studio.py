@@ -15,6 +15,8 @@ from servers import Embedded
 
 from pianola_sampler import sound
 
+from .hearing import denser_music_of_a_seed
+
 BUILD_SECONDS = 60
 RUN_SECONDS = 400  # an idle machine takes a tenth: two busy cores train, evaluate and draw the page at once
 
@@ -143,6 +145,7 @@ def test_from_midi_files_to_sound(embedded: Embedded, browser_page: Page, tmp_pa
     assert (page.get_by_label("Seed", exact=True).input_value(), windows.first.inner_text()) == (drawn, words)
     page.get_by_role("button", name="New windows").click()
     expect(page.get_by_label("Seed", exact=True)).not_to_have_value(drawn)
+    denser_music_of_a_seed(page)
 
 
 def test_a_midi_file_has_the_tempo_that_is_heard(embedded: Embedded, browser_page: Page) -> None:
