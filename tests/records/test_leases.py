@@ -140,7 +140,8 @@ def test_what_is_put_off_or_let_go_in_order_does_not_count_and_waits_longer_each
             else:
                 assert leases.stopped(session, run.id, attempt, "released") == RunState.QUEUED
         with records.write() as session:
-            assert leases.stale_queued(session, 0.01) == [] or attempt > 5
+            if attempt < 6:
+                assert leases.stale_queued(session, 0.01) == []
             put_off = runs.get(session, run.id)
         waits.append((put_off.sent_at - put_off.updated_at).total_seconds())
         assert put_off.barren_attempts == 0
