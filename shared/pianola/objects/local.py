@@ -48,9 +48,9 @@ class LocalStore:
         """A stream of the object's bytes. Raises ObjectMissing."""
         try:
             return self._path(key).open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise ObjectMissing(key) from None
         except OSError as error:
+            if self._says_missing(error):
+                raise ObjectMissing(key) from None
             raise StoreUnavailable(f"read {key}", error) from error
 
     def exists(self, key: str) -> bool:
@@ -62,9 +62,9 @@ class LocalStore:
         path = self._path(key)
         try:
             found = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except OSError as error:
+            if self._says_missing(error):
+                return None
             raise StoreUnavailable(f"look up {key}", error) from error
         return Stored(key, found.st_size, _time(found)) if stat.S_ISREG(found.st_mode) else None
 
@@ -111,6 +111,12 @@ class LocalStore:
                 pass
         except OSError as error:
             raise StoreUnavailable(f"write to {self._root}", error) from error
+
+    def _says_missing(self, error: OSError) -> bool:
+        """Whether there is no such object; where `root` is no folder, nothing is known of any."""
+        if isinstance(error, NotADirectoryError):
+            return self._root.is_dir()
+        return isinstance(error, FileNotFoundError | IsADirectoryError)
 
     def _path(self, key: str) -> Path:
         return self._root / checked(key)

@@ -50,7 +50,7 @@ def look(session: Session) -> Ages:
     assert now is not None
 
     def waits(query: Select[datetime, datetime]) -> Waits:
-        return Waits.of(now, session.execute(query).tuples())
+        return Waits.of(now, session.execute(query))
 
     # A run's last event is the one that queued it; of one under way, what it last did.
     told = select(Event.created_at, Run.sent_at, Run.updated_at, Run.lease_until).join(

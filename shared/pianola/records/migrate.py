@@ -68,12 +68,6 @@ def differences(records: Records) -> list[Any]:
         return list(compare_metadata(context, Table.metadata))
 
 
-def create_revision(records: Records, message: str) -> None:
-    """Write a new migration file from the difference between the models and this up-to-date database."""
-    with records.engine.connect() as connection:
-        command.revision(_config(connection), message, autogenerate=True)
-
-
 def _config(connection: Connection | None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
