@@ -147,7 +147,6 @@ def test_a_wheel_holds_the_compiled_half(source: Path, tmp_path: Path) -> None:
     assert "pianola/codec/_native.abi3.so" in names
     assert "pianola/codec/_native.pyi" in names
     assert "pianola/models/notes/_writer.abi3.so" in names
-    assert "pianola/records/migrations/script.py.mako" in names
 
 
 def test_without_a_compiler_it_installs_and_reads_all_the_same(source: Path, tmp_path: Path) -> None:
