@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,14 @@ class Stack:
         """Wait until gateway, api and what it depends on answer."""
         servers.wait_for(lambda: servers.answers(f"{self.url}/readyz"), seconds, "the gateway's /readyz")
 
+    def unnamed_volumes(self) -> list[str]:
+        """Volumes of its containers that have no name, as older compose files made them: no `down` finds one whose
+        container was replaced.
+        """
+        names = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+        found = self.docker("inspect", "--format", names, *self.left()["container"]).split()
+        return [name for name in found if not name.startswith(self.project)]
+
     def left(self) -> dict[str, list[str]]:
         """What the engine holds of the project."""
         label = f"label=com.docker.compose.project={self.project}"
@@ -187,5 +195,6 @@ def deployed(engine: Mapping[str, str], project: str, source: Path, folder: Path
     try:
         yield stack
     finally:
-        stack.as_written('docker compose --profile "*" down -v --remove-orphans')
+        # By the newest compose file, which knows every volume there may be by now.
+        replace(stack, source=ROOT).as_written('docker compose --profile "*" down -v --remove-orphans')
         assert stack.left() == {"container": [], "volume": [], "network": []}

@@ -318,6 +318,7 @@ def test_an_upgrade_keeps_the_data(stack: Stack, measured: Measured, tmp_path: P
             digest = build(api, "journey")["digest"]
             run = submit(api, "vae-of-journey", epochs=1)
             step = ended(api, run, 240)["step"]
+        unnamed = upgraded.unnamed_volumes()
         for source in sources[1:]:
             newer = replace(upgraded, source=source)
             newer.build()
@@ -329,6 +330,8 @@ def test_an_upgrade_keeps_the_data(stack: Stack, measured: Measured, tmp_path: P
                 assert sampled(api).startswith(b"MThd")
                 upload(api, f"after-{tables[-1]}-{source.name}", midi_files("small"))
                 build(api, f"after-{tables[-1]}-{source.name}")
+    if unnamed:
+        stack.docker("volume", "rm", "--force", *unnamed)
     measured(f"the tables before and after each upgrade: {tables}")
     assert tables[0] != tables[-1], "no migration is between the first images and the checkout's"
 
