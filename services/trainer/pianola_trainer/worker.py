@@ -5,6 +5,8 @@ import threading
 from typing import Any
 
 from celery import Celery, signals
+from celery.concurrency.thread import TaskPool
+from kombu.asynchronous import get_event_loop
 
 from pianola.queue import EVALUATE_RUN, TRAIN_RUN, create_celery
 from pianola.records import Records, open_records
@@ -50,7 +52,7 @@ class Worker:
             hostname=f"trainer@{self.settings.worker}",
             queues=self.settings.queues.split(","),
             # The task waits for a child process: a thread is enough, and nothing is forked.
-            pool="threads",
+            pool=WakingPool,
             # An attempt takes all the cores it is given; more attempts are more workers.
             concurrency=1,
             loglevel=logging.INFO,
@@ -65,6 +67,22 @@ class Worker:
     def _shutting_down(self, **_: Any) -> None:
         # A warm shutdown waits for the running task: the task has to know.
         self._tasks.stopping.set()
+
+
+class WakingPool(TaskPool):  # type: ignore[misc]  # Celery has no types
+    """Threads. The loop asks for no task while one is under way, and sleeps up to a second: the end of one wakes it."""
+
+    def on_apply(self, *args: Any, **options: Any) -> Any:
+        """See TaskPool."""
+        applied = super().on_apply(*args, **options)
+        loop = get_event_loop()
+        assert loop is not None  # the worker's, which is what calls here
+        applied.f.add_done_callback(lambda _: loop.call_soon(_wake))  # type: ignore[no-untyped-call]
+        return applied
+
+
+def _wake() -> None:
+    """Nothing: the loop is awake."""
 
 
 def create_worker(settings: TrainerSettings) -> Worker:
