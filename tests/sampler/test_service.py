@@ -203,7 +203,8 @@ def test_told_to_stop_the_server_answers_what_has_begun_and_refuses_more(stage: 
     stage.checkpoint(generator(1, "vae"), "waltz")
     settings = {"PIANOLA_DEADLINE_SECONDS": "120"}
     with serving(stage, tmp_path / "sampler.log", **settings) as (client, process), ThreadPoolExecutor(4) as pool:
-        begun = [pool.submit(client.post, PATH, json={"n": 32, "seed": seed}, timeout=120) for seed in range(4)]
+        pieces = PATH.replace("samples", "pieces")
+        begun = [pool.submit(client.post, pieces, json={"beats": 96, "seed": seed}, timeout=120) for seed in range(4)]
         inside = re.compile(r"^pianola_sampler_drawing 4", re.MULTILINE)
         servers.wait_for(lambda: inside.search(client.get("/metrics").text), 30, "four requests at work")
         process.terminate()

@@ -29,12 +29,13 @@ class Context(context.Context):
         super().__init__(settings, Measures())
         batching = Batching(settings.batch_windows, settings.batch_seconds)
         self.admission = Admission(settings.queue, settings.deadline_seconds)
-        self.decoder = Decoder(settings.torch_threads, batching, self.measures)
+        self.keeper = Keeper(self.records)
+        # What a batch draws waits to be kept by then, and a transaction of many takes little longer than one of one.
+        self.decoder = Decoder(settings.torch_threads, batching, self.measures, self.keeper.commit)
         self.generators = Generators(self._fetch, self.decoder, settings.models_bytes)
         self.reading = threading.Lock()
         """Held by who reads a stranger's file."""
         self.names = Names(self.records)
-        self.keeper = Keeper(self.records)
         self.cache = Cache(settings.cache_bytes)
         self.maps = LatentMaps(self.records, lambda: self.store)
         self.drawing = Drawing(self.generators, self.decoder, self.measures)

@@ -59,7 +59,11 @@ class Decoder:
     alone (see Generator.windows), so any requests may share a batch, and `threads` of them a batch's windows.
     """
 
-    def __init__(self, threads: int, batching: Batching, measures: Measures) -> None:
+    def __init__(
+        self, threads: int, batching: Batching, measures: Measures, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """begun: called whenever a batch begins."""
+        self._begun = begun
         self._players = Players(threads)
         self._batching = batching
         self._measures = measures
@@ -131,6 +135,7 @@ class Decoder:
             if errand is not None:
                 errand()
             if batch:
+                self._begun()
                 self._decode(batch)
             self._busy_since = None
 

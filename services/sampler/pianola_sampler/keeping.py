@@ -1,4 +1,4 @@
-"""The one thread that records samples: what many requests ask to be kept meanwhile is one transaction."""
+"""The one thread that records samples: those that are drawn together are kept in one transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,7 @@ from pianola.records.samples import Recipe
 from pianola.records.tables import Checkpoint, Sample
 from pianola_sampler.names import Moved, may_move
 
-_MOST_AT_ONCE: Final = 256
+_Waiting = tuple[Recipe, Checkpoint, Future[Sample]]
 
 
 class Keeper:
@@ -29,38 +28,47 @@ class Keeper:
         self._records = records
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._waiting: deque[tuple[Recipe, Checkpoint, Future[Sample]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._due = False
 
     def keep(self, recipe: Recipe, checkpoint: Checkpoint) -> Future[Sample]:
-        """The record of a sample that the checkpoint plays, once it is committed; or what it ended with: Moved where
-        the name it was asked for means another one by now, or a DBAPIError.
+        """The record of a sample that the checkpoint plays, once it is committed, which `commit` begins; or what it
+        ended with: Moved where the name it was asked for means another one by now, or a DBAPIError.
         """
         kept: Future[Sample] = Future()
+        self._waiting.append((recipe, checkpoint, kept))
+        return kept
+
+    def commit(self) -> None:
+        """Begin to commit what waits; returns at once."""
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
                 self._thread.start()
-            self._waiting.append((recipe, checkpoint, kept))
+            self._due = True
             self._changed.notify()
-        return kept
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-                some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
-            try:
-                with self._records.write() as session:
-                    rows = keep_unmoved(session, [(recipe, checkpoint) for recipe, checkpoint, _ in some])
-            except Exception as error:  # the thread goes on; those who asked are told
-                for *_, kept in some:
-                    kept.set_exception(error)
-            else:
-                for recipe, _, kept in some:
-                    if recipe.id in rows:
-                        kept.set_result(rows[recipe.id])
-                    else:
-                        kept.set_exception(Moved(recipe.model))
+                self._changed.wait_for(lambda: self._due)
+                self._due = False
+            if some := [self._waiting.popleft() for _ in range(len(self._waiting))]:
+                self._keep(some)
+
+    def _keep(self, some: Sequence[_Waiting]) -> None:
+        try:
+            with self._records.write() as session:
+                rows = keep_unmoved(session, [(recipe, checkpoint) for recipe, checkpoint, _ in some])
+        except Exception as error:  # the thread goes on; those who asked are told
+            for *_, kept in some:
+                kept.set_exception(error)
+        else:
+            for recipe, _, kept in some:
+                if recipe.id in rows:
+                    kept.set_result(rows[recipe.id])
+                else:
+                    kept.set_exception(Moved(recipe.model))
 
 
 def keep_unmoved(session: Session, some: Sequence[tuple[Recipe, Checkpoint]]) -> dict[str, Sample]:

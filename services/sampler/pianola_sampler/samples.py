@@ -172,6 +172,8 @@ class _Keeping:
             return _kept_by_key(self._recipe, self._checkpoint, self._key)
         self.begin()
         assert self._kept is not None
+        if not self._kept.done():  # it came from memory, or is about to be
+            here().keeper.commit()
         return deadline.wait(self._kept), False
 
 

@@ -50,9 +50,10 @@ class _Sing(torch.autograd.Function):
         """See the class."""
         struck = strike > 0
         goes_on = (hold > 0) & ~struck
-        sung = torch.where(struck, choice, NOTHING)
-        for step in range(1, SIDE):
-            sung[step] = torch.where(goes_on[step], sung[step - 1], sung[step])
+        # What a voice does at a step, it did last at the step where it struck or fell silent.
+        steps = torch.arange(SIDE, device=strike.device)[:, None, None]
+        since = torch.where(goes_on, 0, steps).cummax(0).values
+        sung = torch.where(struck, choice, NOTHING).gather(0, since)
         # One row more takes what is nothing.
         empty = strike.new_zeros(*strike.shape[:2], SIDE + 1)
         lit = empty.scatter_add(2, sung, torch.ones_like(strike))[..., :SIDE]
@@ -68,9 +69,9 @@ class _Sing(torch.autograd.Function):
         strike, hold, choice, notes, sung, lit, stays = ctx.saved_tensors
         struck, held = strike > 0, hold > 0
         # The step after the last one to which a voice that sounds is held.
-        end = torch.full_like(choice, SIDE)
-        for step in range(SIDE - 2, -1, -1):
-            end[step] = torch.where(held[step + 1] & ~struck[step + 1], end[step + 1], step + 1)
+        steps = torch.arange(1, SIDE + 1, device=strike.device)[:, None, None]
+        ends = functional.pad(~held[1:] | struck[1:], (0, 0, 0, 0, 0, 1), value=True)
+        end = torch.where(ends, steps, SIDE).flip(0).cummin(0).values.flip(0)
         # What lighting a pixel brings: where all voices are silent, and where one voice alone sounds, to that voice.
         brings = gradients[0] * stays
         to_all, to_one = (_summed_from(brings * (lit == count)) for count in (0, 1))
