@@ -7,7 +7,11 @@ PACKAGES := pianola pianola_http pianola_api pianola_preprocess pianola_trainer 
 DATA ?=
 OUT ?= demo-out
 
-.PHONY: setup demo up test test-containers lint format images env clean
+# What needs no server, and of that what is not slow: the rest is left to `make test`.
+UNIT_TESTS := $(addprefix tests/,codec dataset evaluation intake models)
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: setup demo up test unit test-containers lint format images env clean
 
 setup: $(VENV)/.installed
 
@@ -28,7 +32,10 @@ up: setup
 
 test: setup
 	tests/install-programs
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+unit: setup
+	$(PYTEST) -m "not slow" $(UNIT_TESTS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -50,6 +50,8 @@ class Figures:
     one: list[Json] = field(default_factory=list)
     many: list[Json] = field(default_factory=list)
     cold_s: list[float] = field(default_factory=list)
+    processor_ms: list[float] = field(default_factory=list)
+    """Of all its threads and processes, for a request of many clients."""
 
     @property
     def p50(self) -> float:
@@ -76,6 +78,7 @@ class Figures:
         return (
             f"{name:20}{self.p50:8.1f} ms{statistics.median(t['p99'] for t in self.one):8.1f} ms"
             f"{self.throughput:10.0f}/s{statistics.median(t['p50'] for t in self.many):8.0f} ms{self.p99:8.0f} ms"
+            f"{statistics.median(self.processor_ms):9.1f} ms"
             f"{self.errors:8d}"
             f"{statistics.median(self.cold_s):8.1f} s"
         )
@@ -107,7 +110,9 @@ def measure(
         into.cold_s.append(running.ready_s + alone["p50"] / 1000)
         load(rivals, running, contender, MANY, min(2.0, seconds), first + 1000)
         into.one.append(load(rivals, running, contender, 1, seconds, first + 100_000))
+        spent = running.processor_seconds()
         into.many.append(load(rivals, running, contender, MANY, seconds, first + 1_000_000))
+        into.processor_ms.append(1000 * (running.processor_seconds() - spent) / into.many[-1]["requests"])
 
 
 def look(contender: Contender, model: str, rivals: Path, requests: int, log: Path) -> Iterator[tuple[int, float, int]]:
@@ -204,7 +209,8 @@ def main() -> None:
         held = list(look(servers[0], models[0], given.rivals, requests, home / "memory.log")) if requests else []
         milliseconds = midi_milliseconds(files[models[0]])
     print(
-        f"{'':20}{'1 client p50':>11}{'p99':>11}{f'{MANY} clients':>12}{'p50':>11}{'p99':>11}{'errors':>8}{'cold':>10}"
+        f"{'':20}{'1 client p50':>11}{'p99':>11}{f'{MANY} clients':>12}{'p50':>11}{'p99':>11}{'processor':>12}"
+        f"{'errors':>8}{'cold':>10}"
     )
     for model, of_model in figures.items():
         for name, measured in of_model.items():

@@ -41,8 +41,14 @@ class Running:
 
     def megabytes(self) -> float:
         """What it and its children hold, resident."""
-        processes = [self.process, *self.process.children(recursive=True)]
-        return sum(process.memory_info().rss for process in processes) / 1e6
+        return sum(process.memory_info().rss for process in self._family()) / 1e6
+
+    def processor_seconds(self) -> float:
+        """What it and its children have spent so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._family())
+
+    def _family(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 @dataclass(frozen=True)

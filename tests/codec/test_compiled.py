@@ -35,6 +35,7 @@ compiled = pytest.mark.skipif(not pianola.codec.compiled, reason="installed with
 compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler here")
 
 
+@pytest.mark.slow
 @compiled
 @pytest.mark.parametrize("name", ["small", "medium", "large", "dirty"])
 def test_every_real_file_gives_the_same_score_verdict_and_windows(name: str) -> None:
@@ -141,6 +142,7 @@ def wheel_of(source: Path, folder: Path, **environment: str) -> list[str]:
         return archive.namelist()
 
 
+@pytest.mark.slow
 @compiler
 def test_a_wheel_holds_the_compiled_half(source: Path, tmp_path: Path) -> None:
     names = wheel_of(source, tmp_path / "wheels")
@@ -149,6 +151,7 @@ def test_a_wheel_holds_the_compiled_half(source: Path, tmp_path: Path) -> None:
     assert "pianola/models/notes/_writer.abi3.so" in names
 
 
+@pytest.mark.slow
 def test_without_a_compiler_it_installs_and_reads_all_the_same(source: Path, tmp_path: Path) -> None:
     names = wheel_of(source, tmp_path / "wheels", CC="/bin/false", CXX="/bin/false")
     assert "pianola/codec/reader.py" in names
@@ -176,6 +179,7 @@ def sanitizer() -> str | None:
     return found if Path(found).is_absolute() else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sanitizer() is None, reason="there is no C compiler with an address sanitizer here")
 def test_no_mutant_makes_the_compiled_half_touch_what_is_not_its_own(tmp_path: Path) -> None:
     """Built with the address and undefined behaviour sanitizers, which end the process at the first wrong access."""

@@ -155,6 +155,7 @@ def test_a_dataset_without_windows_has_no_duplicates(tmp_path: Path) -> None:
     assert (found.kept, found.windows, found.near is not None and len(found.near)) == (None, 0, 0)
 
 
+@pytest.mark.slow
 def test_five_million_windows_are_searched_in_bounded_memory(tmp_path: Path) -> None:
     files, each, chunks = 1000, 50, 100
     twice = files * each // 10

@@ -168,6 +168,7 @@ def test_a_file_with_holes_is_not_read(tmp_path: Path) -> None:
     assert "holes" in skipped["a.mid"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     few, many = (packed(tarred({f"{number}.txt": b"x" for number in range(count)})) for count in (100, 20_000))
 

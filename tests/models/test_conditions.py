@@ -18,6 +18,8 @@ from pianola.models.vae.learner import VaeLearner
 
 from .music import batch, window
 
+pytestmark = pytest.mark.slow
+
 LOW, HIGH, NONE = 0, 1, 2
 REGISTER = Condition("register", ("high", "low"))
 SMALL: dict[str, dict[str, Any]] = {

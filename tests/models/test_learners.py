@@ -61,6 +61,7 @@ def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
     assert [name for name in left if not torch.equal(left[name], right[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "preset"), ALL)
 def test_a_restored_learner_goes_on_bit_for_bit(family: str, preset: str) -> None:
     straight = learner(family, preset)
@@ -80,6 +81,7 @@ def test_a_restored_learner_goes_on_bit_for_bit(family: str, preset: str) -> Non
     assert other.facts() == straight.facts()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", list(PRESETS))
 def test_calibrating_depends_on_the_weights_alone(family: str) -> None:
     one, other = learner(family, "default"), learner(family, "default")
@@ -91,6 +93,7 @@ def test_calibrating_depends_on_the_weights_alone(family: str) -> None:
     assert_same(one.tensors(), other.tensors())
 
 
+@pytest.mark.slow
 def test_a_calibrated_gan_plays_the_datas_rows_and_no_others() -> None:
     one = learner("gan", "default")
     train(one, range(1))
@@ -119,6 +122,7 @@ def test_rows_between_the_datas_outermost_ones_are_all_to_be_heard() -> None:
     assert share_of_rows(torch.zeros(96)).tolist() == pytest.approx([1 / 96] * 96)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("family", list(PRESETS))
 def test_more_threads_are_as_exact(family: str) -> None:

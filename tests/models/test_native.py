@@ -21,6 +21,7 @@ SOURCES = Path(pianola.__path__[0]).parent / "native" / "writer"
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed, threshold, temperature", [(0, 0.5, 1.0), (1, 0.3, 0.6), (2, 0.7, 3.0), (3, 0.5, 0.05)])
 def test_c_writes_what_torch_writes(seed: int, threshold: float, temperature: float) -> None:
     network, (z, dice) = busy(seed), at_random(12, seed)
@@ -78,6 +79,7 @@ def sanitizer() -> str | None:
     return found if Path(found).is_absolute() else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sanitizer() is None, reason="there is no C compiler with an address sanitizer here")
 def test_no_weights_and_no_dice_make_c_touch_what_is_not_its_own(tmp_path: Path) -> None:
     """Built with the address and undefined behaviour sanitizers, which end the process at the first wrong access.

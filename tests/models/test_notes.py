@@ -67,6 +67,7 @@ def _chance_before_last_column(network: NoteDecoder, notes: tuple[Note, ...]) ->
     return float((-(whole + stop).double()).exp())
 
 
+@pytest.mark.slow
 def test_what_is_learnt_by_heart_is_written_so() -> None:
     """Training sees all steps at once, writing takes one by one: only if both agree does the music come out."""
     music = torch.stack([window(*SCALE, *CHORDS), window(*((pitch + 7, start, 5) for pitch, start, _ in SCALE))])

@@ -85,6 +85,7 @@ def test_without_an_encoder_generators_say_so_and_play_on() -> None:
             plays.encode(np.zeros((1, 96, 96), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_variation_begins_with_the_very_window_and_ends_near_it() -> None:
     plays, windows = trained(), tunes(8, 5)
 
@@ -113,6 +114,7 @@ def test_parts_grow_with_strength_and_are_put_between_what_stays() -> None:
     np.testing.assert_array_equal(put_between(anew, own, 48), expected)
 
 
+@pytest.mark.slow
 def test_a_way_begins_and_ends_with_the_very_windows() -> None:
     plays = trained()
     first, last = tunes(2, 8)

@@ -21,6 +21,7 @@ def told(one: Bytes, other: Bytes) -> Told:
     return two_sample(one, other, features(one, 17).vectors, features(other, 17).vectors, seed=1)
 
 
+@pytest.mark.slow
 def test_two_draws_of_one_kind_of_music_cannot_be_told_apart() -> None:
     found = told(melodies(240, 4, seed=1), melodies(240, 4, seed=2))
     # 240 answers of a coin stay within 0.1 of 0.5 in 99.8 of 100 cases.
@@ -29,6 +30,7 @@ def test_two_draws_of_one_kind_of_music_cannot_be_told_apart() -> None:
     assert (found.learnt_from, found.asked_about) == (120, 120)
 
 
+@pytest.mark.slow
 def test_shorter_notes_give_themselves_away_to_both() -> None:
     found = told(melodies(240, 4, seed=1), melodies(240, 3, seed=2))
     assert found.convolution > 0.9
@@ -36,6 +38,7 @@ def test_shorter_notes_give_themselves_away_to_both() -> None:
     assert found.accuracy == max(found.convolution, found.features)
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_same_every_time_and_leaves_torchs_generator_alone() -> None:
     one, other = melodies(80, 4, seed=1), melodies(100, 4, seed=2)
     torch.manual_seed(5)
