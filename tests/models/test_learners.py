@@ -11,7 +11,8 @@ from torch import Tensor
 from pianola.models.gan.generators import LEAST, MARGIN, build_generator, share_of_rows
 from pianola.models.learner import Learner
 from pianola.models.presets import PRESETS, resolve
-from pianola.models.registry import create_learner
+from pianola.models.registry import create_learner, load_generator, save_generator
+from pianola.models.vae import learner as vae_learner
 
 from .music import batch
 
@@ -109,6 +110,24 @@ def test_a_calibrated_gan_plays_the_datas_rows_and_no_others() -> None:
     beyond = np.r_[played[: heard[0] - MARGIN], played[heard[-1] + MARGIN + 1 :]]
     assert played.sum() > 0
     assert beyond.sum() == 0
+
+
+@pytest.mark.slow
+def test_a_calibrated_vae_that_strays_to_some_rows_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = learner("vae", "default")
+    train(one, range(2))
+    windows = batch(64)
+    lit = windows.sum((0, 1, 3)).numpy()
+
+    def distance() -> float:
+        one.calibrate([(windows, None)])
+        player = load_generator(save_generator(one, 17))
+        played = player.windows(player.positions(5, range(64))).sum((0, 2))
+        return float(np.abs(played / played.sum() - lit / lit.sum()).sum())
+
+    brought_back = distance()
+    monkeypatch.setattr(vae_learner, "nudge", lambda *_: 0)
+    assert brought_back < 0.8 * distance()
 
 
 def test_rows_between_the_datas_outermost_ones_are_all_to_be_heard() -> None:

@@ -1,11 +1,14 @@
 """Rows as likely at a temperature as they were learnt."""
 
+import math
+
+import pytest
 import torch
 from torch import Tensor
 
 from pianola.codec.window import SIDE
 from pianola.models.notes.decoder import STOP, NoteDecoder, Notes
-from pianola.models.notes.tilt import LEAST, match_rows
+from pianola.models.notes.tilt import LEAST, TELLING, match_rows, nudge
 
 from .music import batch
 
@@ -52,3 +55,20 @@ def test_a_cool_decoder_strikes_rows_as_often_as_it_learnt_to() -> None:
     rare = goal[20:81] < LEAST
     assert rare.any()
     assert found[20:81][rare].min() > LEAST / 2
+
+
+def test_rows_that_are_heard_too_often_are_made_less_likely_and_rare_ones_are_left_alone() -> None:
+    goal, played = torch.zeros(SIDE), torch.zeros(SIDE)
+    goal[[10, 20, 30]] = torch.tensor([6000.0, 3999.0, 1.0])
+    played[[10, 20]] = torch.tensor([300.0, 700.0])
+    added = nudge(goal, played, 500, COOL)
+    telling = TELLING / 500
+    assert added[10].item() == pytest.approx(COOL * math.log((0.6 + telling) / (0.3 + telling)))
+    assert added[20] < 0 < added[10]
+    assert 0 < added[30] < 0.1, "one pixel in ten thousand that was not heard says next to nothing"
+    others = torch.ones(SIDE, dtype=torch.bool)
+    others[[10, 20, 30]] = False
+    assert not added[others].any()
+    assert nudge(goal, played, 1, COOL)[10] < added[10] / 2
+    silent = nudge(goal, torch.zeros(SIDE), 500, COOL)
+    assert silent.isfinite().all()

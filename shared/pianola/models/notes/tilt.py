@@ -1,6 +1,7 @@
-"""Rows as likely as they were learnt, at any temperature.
+"""Rows as likely as they were learnt, at any temperature, and heard as often as in the data.
 
-A temperature below 1 makes what is likely anyway likelier: rare rows would hardly be struck any more.
+A temperature below 1 makes what is likely anyway likelier: rare rows would hardly be struck any more. And what is
+played goes on from what was played before, not from music: it strays, to some rows more than to others.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ ROUNDS = 4
 LEAST = 1e-4
 # In logits, in a round.
 FARTHEST = 2.0
+# Rows with a share of the pixels below that of so many windows among all are too rare for what these say of them.
+TELLING = 0.5
 
 
 Music = Iterable[tuple[Notes, Tensor]]
@@ -42,6 +45,15 @@ def match_rows(decoder: NoteDecoder, music: Music, heard: Tensor, temperature: f
             short = (goal / _shares((rows + added) / temperature, odds)).log().clamp(-FARTHEST, FARTHEST)
             added += torch.where(within, temperature * short, 0.0)
         return added
+
+
+def nudge(goal: Tensor, played: Tensor, windows: int, temperature: float) -> Tensor:
+    """What more to add to the scores of rows [96], played so often where `goal` has others: lit pixels [96] of windows.
+
+    The fewer windows there are, the less of it: what a handful play is chance.
+    """
+    wanted, found = (lit / lit.sum().clamp(min=1) + TELLING / windows for lit in (goal, played))
+    return temperature * (wanted / found).log()
 
 
 def _to_strike(scores: Tensor) -> Tensor:

@@ -16,14 +16,14 @@ from pianola.models.aggregate import Places
 from pianola.models.attributes import TENSOR, Directions, directions_of, facts_of, find_directions
 from pianola.models.augmentation import transpose
 from pianola.models.calibration import match_density, match_temperature, variety
-from pianola.models.conditions import Batch, beside, forget
+from pianola.models.conditions import Batch, Labels, beside, forget
 from pianola.models.families.vae import VaeOptions
 from pianola.models.family import Facts, Preset
 from pianola.models.generator import Generator
 from pianola.models.learner import Learner
 from pianola.models.networks import Trainee, plain, seeded_build
 from pianola.models.notes.decoder import Notes
-from pianola.models.notes.tilt import match_rows
+from pianola.models.notes.tilt import match_rows, nudge
 from pianola.models.vae.encoders import LABEL, PARTS
 from pianola.models.vae.generators import build_generator
 from pianola.models.vae.networks import Losses, NoteNetwork, ThesisNetwork, VaeNetwork, importance_bound
@@ -31,7 +31,8 @@ from pianola.models.windows import PIXELS, Floats, noise_of
 
 # Samples that choosing a temperature and a threshold listens to.
 AUDITION = 128
-# Windows in which rows are made as likely as they were learnt.
+# Windows in which rows are made as likely as they were learnt, and samples that show which ones are still heard too
+# often: of half as many, chance says more than the rows.
 LONG_AUDITION = 512
 # Of those, together.
 MOST_AT_ONCE = 64
@@ -140,16 +141,27 @@ class VaeLearner(Learner[VaeOptions]):
             None if labels is None else plain(labels),
         )
         self._directions = find_directions(plain(windows[:, 0]).numpy(), places.mean.numpy())
-        # Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
-        rows = _evenly(len(windows), AUDITION)
-        z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
-        lit = plain(windows[rows].sum((1, 3), dtype=torch.float32)).numpy()
-        asked = None if places.label is None else places.label[rows].numpy()
+        z, asked, lit = self._audition(windows, AUDITION)
         self._tilt = torch.zeros(SIDE, device="cpu")
-        self.temperature = match_temperature(self._player(), z, asked, variety(lit))
+        self.temperature = match_temperature(self._player(), z, asked, variety(lit.numpy()))
         self._tilt = plain(self._match_rows(network, windows, labels))
-        density = float(lit.sum(1).mean()) / PIXELS
-        self.threshold = match_density(self._player().tempered(self.temperature), z, asked, density)
+        self._tilt += self._nudge(*self._audition(windows, LONG_AUDITION))
+        self.threshold = match_density(self._cool_player(), z, asked, float(lit.sum(1).mean()) / PIXELS)
+
+    def _audition(self, windows: Tensor, most: int) -> tuple[Floats, Labels | None, Tensor]:
+        """Positions [n, latent], labels [n] or None, and lit pixels [n, 96] of the windows that each is to be like.
+
+        Each is compared with the window that it is near: of that many drawn from all, some would be sparse by chance.
+        """
+        assert self._places is not None  # calibrating begins with them
+        rows, places = _evenly(len(windows), most), self._places
+        z = np.stack([places.near(int(row), noise_of(self.seed, index)) for index, row in enumerate(rows)])
+        asked = None if places.label is None else places.label[rows].numpy()
+        return z, asked, plain(windows[rows].sum((1, 3), dtype=torch.float32))
+
+    def _nudge(self, z: Floats, asked: Labels | None, lit: Tensor) -> Tensor:
+        played = torch.from_numpy(self._cool_player().windows(z, 0.5, asked)).sum((0, 2))
+        return nudge(lit.sum(0), played, len(z), self.temperature)
 
     def _match_rows(self, network: NoteNetwork, windows: Tensor, labels: Tensor | None) -> Tensor:
         rows = torch.from_numpy(_evenly(len(windows), LONG_AUDITION))
@@ -167,6 +179,9 @@ class VaeLearner(Learner[VaeOptions]):
 
     def _player(self) -> Generator:
         return build_generator(self.preset.name, self.generator_tensors(), self.generator_facts(), 0)
+
+    def _cool_player(self) -> Generator:
+        return self._player().tempered(self.temperature)
 
     def generator_facts(self) -> Facts:
         """See Learner."""
