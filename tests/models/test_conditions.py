@@ -167,7 +167,7 @@ def test_labels_are_played_in_the_datas_proportions() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_weights_are_taken_over_without_the_rest(family: str) -> None:
+def test_the_weights_that_play_are_taken_over_without_the_rest(family: str) -> None:
     source, tuned = learner(family, 0), learner(family, 0)
     for step in range(3):
         source.step(batch(8), step / 3)
@@ -176,8 +176,12 @@ def test_weights_are_taken_over_without_the_rest(family: str) -> None:
     tuned.adopt(tensors)
     taken = tuned.tensors()
     assert tuned.steps_taken == 0
-    weights = [name for name in tensors if ".network." in name or ".average." in name]
-    assert [name for name in weights if not torch.equal(tensors[name], taken[name])] == []
+    plays = {name: name.replace(".network.", ".average.") for name in tensors if ".network." in name}
+    assert any(name in tensors for name in plays.values())
+    for name, average in plays.items():
+        played = tensors.get(average, tensors[name])
+        assert torch.equal(taken[name], played), name
+        assert torch.equal(taken.get(average, played), played), average
     assert not any(".optimizer." in name for name in taken)
 
 

@@ -35,7 +35,9 @@ def sweep(records: Records, store: ObjectStore, *, dry_run: bool = False, spool:
     return list(collect(Site(records, store, spool), NOW, timedelta(0), dry_run))
 
 
-def commit(system: System, run_id: str, attempt: int, step: int, loss: float, *, final: bool = False) -> str:
+def commit(
+    system: System, run_id: str, attempt: int, step: int, loss: float, *, final: bool = False, **more: float
+) -> str:
     """A checkpoint of some bytes, as an attempt commits it; its generating half's digest."""
     folder = f"runs/{run_id}/a{attempt}/s{step}"
     digests = [hashlib.sha256(f"{half} {run_id} {attempt} {step}".encode()).hexdigest() for half in ("all", "half")]
@@ -45,7 +47,7 @@ def commit(system: System, run_id: str, attempt: int, step: int, loss: float, *,
     new = NewCheckpoint(step, 1, keys[0], digests[0], 4, keys[1], digests[1], 4, f"{folder}/manifest.json", final)
     picture = leases.NewArtefact(f"grid-{step}.png", "sample_grid", step, f"{folder}/grid.png", "image/png", 4)
     with system.records.write() as session:
-        leases.commit_checkpoint(session, run_id, attempt, new, {"validation_loss": loss}, [picture])
+        leases.commit_checkpoint(session, run_id, attempt, new, {"validation_loss": loss, **more}, [picture])
     return digests[1]
 
 
@@ -125,12 +127,13 @@ def test_a_sample_that_was_being_drawn_gives_its_checkpoint_back(
 def test_a_run_that_fell_silent_keeps_the_checkpoint_its_error_names(system: System) -> None:
     run_id = making.submit(system, making.built_dataset(system), "gan", collapse_points=3)
     attempt = making.claim(system, run_id)
-    for step in range(1, 8):
-        commit(system, run_id, attempt, step, 1.0)
+    for step, density in enumerate((0.02, 0.02, 0.02, 0.02, 0.0, None, 0.0, 0.0), 1):
+        # A pause keeps a checkpoint without playing.
+        commit(system, run_id, attempt, step, 1.0, **({} if density is None else {"sample_density": density}))
     with system.records.write() as session:
         leases.fail(session, run_id, attempt, "the model fell silent: the checkpoint of step 4 is the last", "")
     sweep(system.records, system.store)
-    assert steps(system, run_id) == [4, 5, 6, 7]
+    assert steps(system, run_id) == [4, 5, 7, 8]
 
 
 def test_what_a_fenced_attempt_wrote_goes_and_what_the_live_one_writes_stays(system: System) -> None:

@@ -108,13 +108,16 @@ def test_a_probe_leaves_the_random_numbers_alone() -> None:
     assert torch.equal(torch.rand(4), wanted)
 
 
-def test_what_was_recorded_is_kept_where_it_can_be_had() -> None:
+def test_what_was_recorded_is_kept_where_it_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = json.loads(json.dumps(replace(PLAIN, precision="bfloat16").to_json()))
     assert Setup.of_record(recorded) == replace(PLAIN, precision="bfloat16")
     assert Setup.of_record(None) is None
     assert Setup.of_record({**recorded, "threads": 3}) is None
     assert Setup.of_record({**recorded, "device": "some GPU"}) is None
     assert Setup.of_record(recorded, processes=2) is None
+    monkeypatch.setattr("pianola_trainer.setup.has_bfloat16_units", lambda: False)
+    assert Setup.of_record(recorded) is not None, "the options ask for it"
+    assert Setup.of_record({**recorded, "windows_per_second": {"bfloat16, channels last, 1 thread": 9.0}}) is None
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from pianola.evaluation.pictures import grid_png
 from pianola.models.conditions import Batch, in_proportion
 from pianola.models.learner import Learner
 from pianola.models.registry import load_generator, save_generator
+from pianola.records.best import SAMPLE_DENSITY
 from pianola_trainer.batches import Split, evenly, step_seed
 from pianola_trainer.checkpoints import File
 from pianola_trainer.errors import Diverged
 from pianola_trainer.orders import Order, Orders
-from pianola_trainer.stopping import SAMPLE_DENSITY
 from pianola_trainer.windows import PackedWindows
 
 GRID: Final = 25

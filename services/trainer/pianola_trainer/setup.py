@@ -13,7 +13,7 @@ import torch
 
 from pianola.models.family import RunOptions
 from pianola.models.learner import Learner
-from pianola.models.precision import Precision, lay_out
+from pianola.models.precision import Precision, has_bfloat16_units, lay_out
 from pianola.records.tables import Json
 from pianola_trainer.child import VARIABLES
 
@@ -55,6 +55,8 @@ class Setup:
         setup = cls.of_json(recorded)
         here = (device_name(), processes)
         if (setup.device, setup.processes) != here or setup.threads > permitted_threads():
+            return None
+        if setup.windows_per_second and setup.precision == "bfloat16" and not has_bfloat16_units():
             return None
         return setup
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from pianola.records.best import SAMPLE_DENSITY
 from pianola.records.tables import Metric
 from pianola_trainer.errors import Collapsed
 
-SAMPLE_DENSITY: Final = "sample_density"
-"""The metric: share of lit pixels in what is played at an evaluation point, 0 to 1."""
 SILENT: Final = 0.1
 """What is played counts as silent under this share of the data's density."""
 

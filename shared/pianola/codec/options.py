@@ -51,7 +51,7 @@ def _check_metres(metres: object) -> None:
 
 @dataclass(frozen=True)
 class CodecOptions:
-    """How MIDI becomes a roll; DESIGN's "Codec rules" say what each choice means.
+    """How MIDI becomes a roll.
 
     rounding: "absolute" rounds every tick to its nearest step, half to even; "delta" rounds the time between messages
         and drifts, as the thesis did.

@@ -99,7 +99,7 @@ class Learner(ABC, Generic[Options]):
         return {"steps_taken": self.steps_taken, "threshold": self.threshold}
 
     def adopt(self, tensors: Mapping[str, Tensor]) -> None:
-        """Begin, at step 0 and with fresh optimizers, from the weights and averages among another learner's tensors.
+        """Begin, at step 0 and with fresh optimizers, from the weights that play among another learner's tensors.
 
         Raises RuntimeError where its networks are of another shape.
         """

@@ -58,6 +58,8 @@ class Trainee(Generic[Net]):
             with torch.no_grad():
                 for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
                     mean.lerp_(now, 1 - decay)
+                for kept, here in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                    kept.copy_(here)
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of weights, averages and the optimizer's state, by name."""
@@ -70,16 +72,17 @@ class Trainee(Generic[Net]):
         return {key: plain(value) for key, value in found.items()}
 
     def adopt(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the weights and averages alone from what `tensors` gave, also of a trainee that has no average."""
-        load_plain(self.network, tensors, f"{self.name}.network.")
-        if self.average is not self.network:
-            of_average = f"{self.name}.average."
-            has_average = any(key.startswith(of_average) for key in tensors)
-            load_plain(self.average, tensors, of_average if has_average else f"{self.name}.network.")
+        """Begin with the weights that play of what `tensors` gave: the averages, where there are any."""
+        of_average = f"{self.name}.average."
+        has_average = any(key.startswith(of_average) for key in tensors)
+        for network in (self.network, self.average):
+            load_plain(network, tensors, of_average if has_average else f"{self.name}.network.")
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take everything that `tensors` gave back in."""
-        self.adopt(tensors)
+        load_plain(self.network, tensors, f"{self.name}.network.")
+        if self.average is not self.network:
+            load_plain(self.average, tensors, f"{self.name}.average.")
         for key, parameter in self.network.named_parameters():
             state = {}
             for part in ("step", "exp_avg", "exp_avg_sq"):

@@ -54,6 +54,12 @@ def resolve(family: str, preset: str, overrides: Mapping[str, object]) -> RunOpt
     if record.exact and options.condition is not None:
         message = f"the preset {preset} stays as it was published and takes no condition: leave it out or use default"
         raise BadRunOptions([_error("condition", message)])
+    if FAMILIES[family].decides is None:
+        wrong = {"keep": "last" if options.keep != "last" else None, "patience": "null" if options.patience else None}
+        why = f"a {family} has no held-out loss that says which checkpoint is best"
+        faults = [_error(name, f"{name} must be {only}: {why}") for name, only in wrong.items() if only]
+        if faults:
+            raise BadRunOptions(faults)
     return options
 
 

@@ -1,8 +1,8 @@
 """Can a classifier tell generated windows from the data's? Classifier two-sample tests (Lopez-Paz and Oquab, 2017).
 
 Two networks look: one at the windows, one at their feature vectors. Each learns on one half of both sides and is asked
-about the other half; 0.5 says that it cannot tell. Windows of one file must not be on both sides of such a test, so the
-data's side is given in an order that keeps files together, and is cut in the middle.
+about the other half; 0.5 says that it cannot tell. Windows of one file should not be on both sides of such a test, so
+the data's side is given in an order that keeps files together, and is cut in the middle: in one file at most.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from pianola.records.tables import Checkpoint, Metric, Run
 
 SLACK: Final = 0.1
 """A value that is above the lowest by this share of it still counts as settled."""
+SAMPLE_DENSITY: Final = "sample_density"
+"""The metric: share of lit pixels in what is played at an evaluation point, 0 to 1."""
 
 
 def best(session: Session, runs: Sequence[Run]) -> dict[str, Checkpoint]:
@@ -56,6 +58,13 @@ def last(session: Session, run: Run, most: int) -> Sequence[Checkpoint]:
         .order_by(Checkpoint.attempt.desc(), Checkpoint.step.desc())
         .limit(most)
     ).all()
+
+
+def last_heard(session: Session, run: Run, most: int) -> Sequence[Checkpoint]:
+    """The checkpoints at the last points of the series at which the model played, the last first."""
+    heard = _measured(SAMPLE_DENSITY, [run.id])
+    query = select(Checkpoint).join(heard, Checkpoint.id == heard.c.id).order_by(heard.c.step.desc())
+    return session.scalars(query.limit(most)).all()
 
 
 def _lowest(metric: str, run_ids: Sequence[str]) -> Select[Checkpoint]:

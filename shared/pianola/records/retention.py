@@ -23,8 +23,8 @@ def intermediate(session: Session, run_id: str) -> Sequence[Checkpoint]:
     """The checkpoints of an ended run that nothing needs, locked: whoever would name one waits.
 
     Needed are the best, the settled and the last one, those marked final, those that a model, an evaluation, a run that
-    began from it or a sample names, and of a failed run as many as it may have been silent for, and the one before,
-    which its error tells its owner about.
+    began from it or a sample names, and of a failed run those of as many points as it may have played silence at, and
+    of the one before, which its error tells its owner about.
     """
     run = session.get(Run, run_id, populate_existing=True)
     if run is None or run.state not in TERMINAL or run.family not in FAMILIES:
@@ -35,7 +35,8 @@ def intermediate(session: Session, run_id: str) -> Sequence[Checkpoint]:
     needed |= {checkpoint.id for checkpoint in best.best(session, [run]).values()}
     needed |= {checkpoint.id for checkpoint in [best.settled(session, run)] if checkpoint is not None}
     silent = run.options.get("collapse_points") or 0 if run.state == RunState.FAILED else 0
-    needed |= {checkpoint.id for checkpoint in best.last(session, run, int(silent) + 1)}
+    needed |= {checkpoint.id for checkpoint in best.last(session, run, 1)}
+    needed |= {checkpoint.id for checkpoint in best.last_heard(session, run, int(silent) + 1)}
     for named in (Model.checkpoint_id, Evaluation.checkpoint_id, Run.from_checkpoint_id):
         needed |= set(session.scalars(select(named).where(named.in_([row.id for row in rows]))))
     digests = [row.generator_digest for row in rows]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from pianola.models.family import SAID_HERE, Family, Preset, RunOptions
+from pianola.models.family import Family, Preset, RunOptions
 
 
 class GanOptions(RunOptions):
@@ -22,15 +21,6 @@ class GanOptions(RunOptions):
         description="weight of the discriminator's change under small noise on real windows; 0 is off",
     )
     discriminator_steps: int = Field(1, ge=1, le=100, description="steps of the discriminator to one of the generator")
-
-    @field_validator("keep", "patience")
-    @classmethod
-    def _no_measure(cls, value: str | int | None, info: ValidationInfo) -> str | int | None:
-        if value not in ("last", None):
-            only = "last" if info.field_name == "keep" else "null"
-            message = f"{info.field_name} must be {only}: a gan has no held-out loss that says which checkpoint is best"
-            raise PydanticCustomError(SAID_HERE, "{message}", {"message": message})
-        return value
 
 
 _THESIS = Preset(

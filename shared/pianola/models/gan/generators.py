@@ -19,9 +19,10 @@ from pianola.models.networks import load_plain
 from pianola.models.painting import PixelGenerator
 from pianola.models.windows import Floats, Windows, noise_of
 
-# Rows are made likelier or less so in rounds: how many, how far towards the goal in logits, and at most how far in one.
-ROUNDS = 20
+# Rows are made likelier or less so in rounds: how far towards the goal in logits, and at most how far in one. After
+# the first rounds they get shorter, so that the last of them average over the windows that each of them hears.
 PACE = 0.5
+FULL_PACE = 6
 FARTHEST = 2.0
 # The least share of lit pixels of a row in the data's range: 1,000 windows then hold some of its notes. The range goes
 # on for a few semitones on either side, since the data heard is a part of what there is.
@@ -56,20 +57,23 @@ class ChoirPlayer(Generator):
         told = beside(torch.from_numpy(z), self._label, labels)
         return (self._choir.read(part.double(), threshold) for part in torch.split(told, 64))
 
-    def match_rows(self, z: Floats, labels: Labels | None, goal: Tensor) -> list[float]:
+    def match_rows(self, z: Floats, labels: Labels | None, goal: Tensor, rounds: range) -> list[float]:
         """The tilt (see Score.perform) under which lit pixels at z share out over the rows as `goal` [96] does.
 
-        By iterative proportional fitting, always from no tilt; rows that have none in `goal` never sound.
+        By iterative proportional fitting from the tilt that there is, in steps that shrink (Robbins and Monro, 1951):
+        each round hears other windows than the one before, so that none of it fits a few. `rounds` are their numbers,
+        from 0 where there is no tilt yet. Rows that have none in `goal` never sound.
         """
-        tilt = torch.where(goal > 0, 0.0, NEVER).double()
+        tilt = torch.where(goal > 0, 0.0 if self._tilt is None else self._tilt, NEVER).double()
         with torch.inference_mode(), on_cpu():
-            told = None if labels is None else torch.from_numpy(labels)
-            scores = list(self._scores(z, self.threshold, told))
-            for _ in range(ROUNDS):
+            for place, number in enumerate(rounds):
+                told = None if labels is None else torch.from_numpy(labels[place :: len(rounds)])
+                scores = self._scores(z[place :: len(rounds)], self.threshold, told)
                 lit = torch.stack([score.perform(tilt).sum((0, 1, 3)) for score in scores]).sum(0)
                 # A tenth of the least share more on both sides: what was not heard yet has a logarithm, too.
                 found = lit / lit.sum().clamp(min=1) + LEAST / 10
-                tilt += PACE * ((goal + LEAST / 10) / found).log().clamp(-FARTHEST, FARTHEST) * (goal > 0)
+                pace = PACE * min(1.0, FULL_PACE / (number + 1))
+                tilt += pace * ((goal + LEAST / 10) / found).log().clamp(-FARTHEST, FARTHEST) * (goal > 0)
         return tilt.tolist()
 
 

@@ -26,11 +26,11 @@ from pianola.models.gan.networks import (
 from pianola.models.learner import Learner
 from pianola.models.networks import Trainee, plain, seeded_build
 
-# Samples that choosing a threshold listens to, and those that choosing how likely rows are made does.
+# Samples that choosing a threshold listens to, and those that each round of choosing how likely rows are made does.
 AUDITION = 64
-LONG_AUDITION = 384
-# Times that a threshold and then a tilt are matched.
-TURNS = 2
+ROUND_OF_AUDITION = 128
+# A threshold is matched and then a tilt, in these rounds, and once more.
+TURNS = (range(16), range(16, 40))
 # The gradient penalty is a difference quotient over noise of this deviation, taken every few steps and then for more.
 PENALTY_NOISE = 0.05
 PENALTY_EVERY = 4
@@ -135,14 +135,15 @@ class GanLearner(Learner[GanOptions]):
         known = [labels.cpu().numpy() for _, _, labels in found if labels is not None]
         # From no tilt, so that the same weights get the same one; each of the two moves the other.
         self._tilt, self.threshold = None, 0.5
-        for _ in range(TURNS):
+        for rounds in TURNS:
             self._match_density(goal, known)
-            self._match_rows(share_of_rows(lit), known)
+            self._match_rows(share_of_rows(lit), known, rounds)
 
-    def _match_rows(self, goal: Tensor, known: list[Labels]) -> None:
+    def _match_rows(self, goal: Tensor, known: list[Labels], rounds: range) -> None:
         player = self._player()
-        played = in_proportion(np.concatenate(known), LONG_AUDITION) if known else None
-        self._tilt = player.match_rows(player.positions(self.seed, range(LONG_AUDITION), played), played, goal)
+        heard = range(rounds.start * ROUND_OF_AUDITION, rounds.stop * ROUND_OF_AUDITION)
+        played = in_proportion(np.concatenate(known), len(heard)) if known else None
+        self._tilt = player.match_rows(player.positions(self.seed, heard, played), played, goal, rounds)
 
     def _match_density(self, goal: float, known: list[Labels]) -> None:
         player = self._player()
