@@ -21,6 +21,7 @@ class Service:
     name: stands in its log; its package is `pianola_NAME`
     title, description: of its OpenAPI document, which `complete` adds the service's own to
     listing: the address that lists all others, for who asks for one that is not there
+    document: the address of its OpenAPI document, its own where services share a gateway
     json_bytes: the largest JSON body
     uploads: endpoints that take something else instead
     problems: exceptions that it alone raises, and how each is answered
@@ -33,6 +34,7 @@ class Service:
     json_bytes: int
     problems: tuple[Kind, ...]
     complete: Callable[[Document], None]
+    document: str = "/openapi.json"
     uploads: Mapping[str, Upload] = field(default_factory=dict)
 
 
@@ -42,6 +44,7 @@ def create_app(service: Service, context: Context) -> APIFlask:
         f"pianola_{service.name}",
         title=service.title,
         version=version(f"pianola-{service.name}"),
+        spec_path=service.document,
         docs_path=None,
         docs_oauth2_redirect_path=None,
         static_folder=None,  # type: ignore[arg-type]  # Flask itself takes None: no /static

@@ -47,7 +47,7 @@ def test_the_documentation_asks_no_other_host(api: Api) -> None:
     page = api.client.get("/docs")
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
     assert "//" not in page.text.replace("</", "")
-    for part in ("start.js", "swagger-ui-bundle.js", "swagger-ui.css"):
+    for part in ("start.js", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"):
         assert f"/docs/{part}" in page.text
         assert api.client.get(f"/docs/{part}").status_code == 200
     assert api.client.get("/docs/swagger-ui.js").status_code == 404

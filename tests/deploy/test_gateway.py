@@ -166,6 +166,7 @@ def ask(
         ("/livez", "api"),
         ("/readyz", "api"),
         ("/openapi.json", "api"),
+        ("/sampler/openapi.json", "sampler"),
         ("/docs", "api"),
         ("/v1/datasets", "api"),
         ("/v1/runs/run_1/metrics", "api"),

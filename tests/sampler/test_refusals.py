@@ -161,7 +161,7 @@ def test_keys_are_asked_for(stage: Stage, first: bytes) -> None:
     path = made.headers["Location"]
     problem(client.get(path), 401, "unauthorised")
     assert client.get(path, headers={"Authorization": f"Bearer {secrets[Scope.READ]}"}).status_code == 200
-    for path in ("/livez", "/readyz", "/metrics", "/openapi.json"):
+    for path in ("/livez", "/readyz", "/metrics", "/sampler/openapi.json"):
         assert client.get(path).status_code == 200, path
 
 

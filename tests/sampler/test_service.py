@@ -110,7 +110,7 @@ def test_a_check_that_hangs_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_openapi_document_is_valid_and_complete(client: FlaskClient) -> None:
-    document = client.get("/openapi.json").get_json()
+    document = client.get("/sampler/openapi.json").get_json()
     openapi_spec_validator.validate(document)
     assert document["openapi"].startswith("3.1")
     drawn = document["paths"]["/v1/models/{name}/samples"]["post"]

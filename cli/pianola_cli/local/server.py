@@ -11,7 +11,7 @@ from pianola.logs import configure_logs
 from pianola.settings import ApiSettings, SamplerSettings
 from pianola_http.server import Server, Wsgi, at_stop
 
-SAMPLER_PATHS = re.compile(r"/v1/(models/[^/]+/[^/]+|samples/[^/]+)/?")
+SAMPLER_PATHS = re.compile(r"/v1/(models/[^/]+/[^/]+|samples/[^/]+)/?|/sampler/openapi\.json")
 """What the sampler answers; the gateway of a deployment sends it the same paths."""
 
 # Requests take milliseconds; event streams end at once and go on elsewhere by their Last-Event-ID.

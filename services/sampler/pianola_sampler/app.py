@@ -11,11 +11,14 @@ from pianola_http.service import Service
 from pianola_sampler import errors, interpolations, maps, openapi, pieces, resemblance, samples, vectors
 from pianola_sampler.context import Context
 
+# The api, which shares its addresses, has the document at the root.
+_DOCUMENT: Final = "/sampler/openapi.json"
 _SAMPLER: Final = Service(
     name="sampler",
     title="Pianola sampler",
     description=openapi.DESCRIPTION,
-    listing="/openapi.json",
+    listing=_DOCUMENT,
+    document=_DOCUMENT,
     # Two MIDI files as base64, or 64 positions of a few hundred numbers.
     json_bytes=2**21,
     problems=errors.KINDS,

@@ -162,7 +162,7 @@ class NewVariation(NewReconstruction):
         0.5,
         ge=0,
         le=1,
-        description="0 is the music itself, 1 new music near it; of a model without dice 0 is its reconstruction",
+        description="0 is the music itself, 1 new music near it; where windows are drawn whole 0 is a reconstruction",
     )
     n: int = Field(1, ge=1, le=MOST_WINDOWS, description="variations; n times the windows is at most 64")
     seed: int | None = Field(

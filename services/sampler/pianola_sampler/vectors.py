@@ -20,8 +20,9 @@ class NoVectors(LookupError):
     def __init__(self, generator: Generator) -> None:
         super().__init__(
             f"this {generator.preset} {generator.family} has no attribute directions: they are found where windows are "
-            "placed by an encoder, which a gan does not have; a vae that was saved before gets them when a run goes on "
-            "from it (from_checkpoint). It can play samples by seed or position z, and interpolations between them"
+            "placed by an encoder, which a gan does not have, and kept where they explain a tenth of what differs in "
+            "its data; a vae that was saved before gets them when a run goes on from it (from_checkpoint). It can play "
+            "samples by seed or position z, and interpolations between them"
         )
 
 

@@ -14,6 +14,7 @@ _SWAGGER: Final = Path(flask_swagger_ui.__file__).parent / "dist"
 _FILES: Final = {
     "start.js": _OWN,
     "swagger-ui-bundle.js": _SWAGGER,
+    "swagger-ui-standalone-preset.js": _SWAGGER,
     "swagger-ui.css": _SWAGGER,
     "favicon-32x32.png": _SWAGGER,
 }
@@ -33,7 +34,7 @@ def docs() -> Response:
     return _file(_OWN, "index.html")
 
 
-@blueprint.get("/docs/<any('start.js', 'swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png'):name>")
+@blueprint.get(f"/docs/<any({', '.join(map(repr, _FILES))}):name>")
 def part(name: str) -> Response:
     """A file of the page"""
     return _file(_FILES[name], name)

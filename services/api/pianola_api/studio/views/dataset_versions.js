@@ -60,6 +60,6 @@ export function newerNote(newest) {
     { class: "soft" },
     `This is not the newest version: `,
     h("a", { href: link(["datasets", reference(newest)]) }, `version ${newest.version}`),
-    newest.state === "built" ? " is." : " is in the making.",
+    { built: " is.", failed: " failed." }[newest.state] ?? " is in the making.",
   );
 }
