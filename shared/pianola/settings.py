@@ -18,7 +18,8 @@ class Settings(BaseSettings):
     Objects lie in a local directory (`objects_dir`) or, when `s3_endpoint` is set, in an S3 bucket.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PIANOLA_", extra="ignore", frozen=True)
+    # The compose file hands on what is not set as an empty string.
+    model_config = SettingsConfigDict(env_prefix="PIANOLA_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(description="sqlite:////absolute/path or postgresql+psycopg://user:password@host/name")
     broker_url: str = Field(description="redis://... or redis+socket://..., the Celery broker")

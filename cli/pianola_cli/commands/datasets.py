@@ -29,7 +29,7 @@ def dataset() -> None:
 @dataset.command()
 @click.argument("name")
 @click.option("--preset", type=click.Choice(["piano", "thesis"]), default="piano", show_default=True,
-              help="How MIDI is read: see DESIGN.md, \"Codec rules\".")  # fmt: skip
+              help="How MIDI is read: as the piano's, or as the thesis read it.")  # fmt: skip
 @click.option("-o", "--option", "options", multiple=True, callback=pairs, metavar="KEY=VALUE",
               help="Change one option, for example percussion=true, hop=48, held_out=0.1, duplicates=files or "
                    "folder_labels=[\"composer\"].")  # fmt: skip

@@ -88,7 +88,7 @@ def plays(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command -o and --json as `to`, a Destination, and how it is to play as `how`, for SampleOptions."""
 
     @click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
-                  help="Where to: a .mid, .wav, .musicxml, .png, .svg or .zip file, or a folder.")  # fmt: skip
+                  help="Where to: a folder, .zip, .png or .svg; of one music also .mid, .wav, .musicxml.")  # fmt: skip
     @click.option("--threshold", type=float, help="How sure the model must be of a note.")
     @click.option("--temperature", type=float,
                   help="How freely the model chooses pitches, 1 as learnt; not every model has one.")  # fmt: skip
@@ -130,4 +130,4 @@ def plays(command: Callable[..., T]) -> Callable[..., T]:
 
 def seed_option(of: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """--seed of a command; `of` is what the same seed gives again."""
-    return click.option("--seed", type=click.IntRange(0, 2**53), help=f"The same seed gives the same {of}.")
+    return click.option("--seed", type=click.IntRange(0, 2**53 - 1), help=f"The same seed gives the same {of}.")

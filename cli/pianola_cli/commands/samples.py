@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pianola_cli.client import Client, Model
 
 _MOST_LABELS = 8
-_SEED = click.IntRange(0, 2**53)
+_SEED = click.IntRange(0, 2**53 - 1)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

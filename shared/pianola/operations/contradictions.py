@@ -19,6 +19,7 @@ _OF_SERVICES: Final[tuple[type[Settings], ...]] = (ApiSettings, SamplerSettings,
 # Read by the command, the models, the compose file, tests and benchmarks.
 _OTHERS: Final = {
     *("URL", "KEY", "HOME", "FAMILIES", "PURE_READER", "PURE_WRITER", "PLAIN", "RANK", "REQUEST_ID"),
+    *("SAMPLER_MEMORY", "PREPROCESS_MEMORY", "TRAINER_MEMORY", "TRAINER_GPU_MEMORY", "COMPOSE_OVERRIDE"),
     *("GATEWAY_HOST", "GATEWAY_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT", "VERSION", "COMMIT", "UPGRADE_FROM"),
     *("DATA", "PEERS", "S3_UP", "ENGINE_UP", "TEST_CONTAINERS", "SCHEMA_CASES", "STEPS"),
     *("FUZZ_SECONDS", "SANITIZE_SEED", "SANITIZE_MUTANTS"),
