@@ -82,7 +82,8 @@ def storm(
                 users.submitted.reports[recipe] = report(system.records, run_id)
             weather = Weather(system, seed, outage)
             users.start()
-            for _ in range(faults):
+            _wait(weather.strike_a_run, patience)
+            for _ in range(faults - 1):
                 weather.strike()
                 _wait(lambda: weather.tick() or False, pace)
             weather.clear()

@@ -27,6 +27,8 @@ from .deployment import LEASE_SECONDS, Deployment, Service, can_mount, can_skew
 
 WORKERS: Final = ("trainer-1", "trainer-2", "preprocess-1", "preprocess-2")
 ALL: Final = (*WORKERS, "api", "sampler")
+AT_WORK: Final = 0.5
+"""How often a service that has a run is struck rather than any, where there is one."""
 
 Undo = Callable[[], None]
 
@@ -106,7 +108,18 @@ class Weather:
         """One that is alive and to which nothing else happens just now."""
         free = [self._system.services[name] for name in names if name not in self._busy]
         free = [service for service in free if service.alive and not self._is_last_try(service)]
-        return self._random.choice(free) if free else None
+        at_work = [service for service in free if self._has_run(service)]
+        # Most have nothing in hand at any moment: left to chance, faults would hardly ever strike a run.
+        chosen = at_work if at_work and self._random.random() < AT_WORK else free
+        return self._random.choice(chosen) if chosen else None
+
+    def _has_run(self, service: Service) -> bool:
+        held = select(Run.id).where(Run.lease_owner == service.name, Run.state.in_(LEASED))
+        try:
+            with self._system.records.read() as session:
+                return session.scalar(held) is not None
+        except DBAPIError:
+            return False
 
     def _is_last_try(self, service: Service) -> bool:
         """Whether it holds something that fails, as is right, if this attempt ends without success too."""
@@ -135,8 +148,16 @@ class Weather:
         children = service.tree()[1:] if service is not None else []
         return (service, self._random.choice(children)) if service is not None and children else None
 
-    def _kill_worker(self) -> bool:
-        service = self._service(ALL)
+    def strike_a_run(self) -> bool:
+        """The worker of a run is killed, where there is a run at work: the one fault that is not left to chance."""
+        for name in WORKERS:
+            if self._has_run(self._system.services[name]) and self._kill_worker((name,)):
+                self.counts["kill a worker"] += 1
+                return True
+        return False
+
+    def _kill_worker(self, names: tuple[str, ...] = ALL) -> bool:
+        service = self._service(names)
         if service is None:
             return False
         service.kill()
