@@ -17,10 +17,12 @@ from common import peer
 from torch import Tensor
 
 from pianola.codec.window import Bytes, Integers
+from pianola.models.generator import Generator
 from pianola.models.learner import Learner
 from pianola.models.presets import FAMILIES, resolve
 from pianola.models.registry import create_learner, load_generator, save_generator
 from pianola.records.best import SLACK
+from pianola_sampler.drawing import between
 from pianola_trainer.batches import Batches, Split, evenly, step_seed
 from pianola_trainer.points import MOST_CALIBRATED, as_batch
 from pianola_trainer.probing import probe
@@ -61,6 +63,14 @@ class Contestant(ABC):
     @abstractmethod
     def nats(self, rows: Integers) -> float | None:
         """Reconstruction + KL in nats per window; None where the model has no likelihood."""
+
+    def kl(self, rows: Integers) -> float | None:
+        """What positions tell of those windows, in nats per window; None where nobody asks."""
+        return None
+
+    def halfway(self, count: int) -> Bytes | None:
+        """Windows [count, 96, 96] in the middle of ways between two positions each; None where nobody asks."""
+        return None
 
     @abstractmethod
     def _keep(self) -> None:
@@ -142,6 +152,10 @@ class Ours(Contestant):
         """See Contestant: as an evaluation has it."""
         return self.learner.bound(self._batches(rows), 1)
 
+    def kl(self, rows: Integers) -> float | None:
+        """See Contestant."""
+        return self.learner.validate(self._batches(rows)).get("validation_kl")
+
     def _ask(self, rows: Integers) -> float | None:
         # What decides which of a run's checkpoints plays.
         return self.learner.validate(self._batches(rows))[self._decides] if self._decides else None
@@ -161,13 +175,24 @@ class Ours(Contestant):
 
     def play(self, count: int) -> Bytes:
         """See Contestant: what the saved generating half plays."""
-        generator = load_generator(save_generator(self.learner, self.windows.lowest_pitch))
+        generator = self.generator()
         return np.concatenate(
             [
                 generator.windows(np.stack([generator.draw(self.seed, index) for index in part]))
                 for part in np.split(np.arange(count), range(_PART, count, _PART))
             ]
         )
+
+    def halfway(self, count: int) -> Bytes:
+        """See Contestant: as an interpolation has them."""
+        generator = self.generator()
+        ends = generator.positions(self.seed, range(2 * count)).tolist()
+        ways = (between(first, last, 3, "slerp") for first, last in zip(ends[::2], ends[1::2], strict=True))
+        return np.stack([generator.way(way)[1] for way in ways])
+
+    def generator(self) -> Generator:
+        """The generating half as a checkpoint has it."""
+        return load_generator(save_generator(self.learner, self.windows.lowest_pitch))
 
 
 class Theirs(Contestant):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import common
-import numpy as np
 from contestants import CLOCKS, Contestant, Ours, train
 from windows import packed_windows
 
@@ -21,7 +20,7 @@ from pianola.codec.window import Bytes
 from pianola.evaluation.metrics import count
 from pianola.evaluation.pictures import grid_png
 from pianola.evaluation.report_plots import frequency_plot
-from pianola.models.registry import load_generator, save_generator
+from pianola_sampler.drawing import between
 from pianola_trainer.batches import by_file, evenly, split
 
 GRID: Final = 12
@@ -44,10 +43,9 @@ def trained(model: Contestant, seconds: float) -> Contestant:
 
 def way_between(model: Ours, steps: int) -> Bytes:
     """Windows from the first position of the seed to the second, evenly."""
-    generator = load_generator(save_generator(model.learner, model.windows.lowest_pitch))
-    first, last = generator.positions(model.seed, range(2))
-    share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    return generator.way((1 - share) * first + share * last)
+    generator = model.generator()
+    first, last = generator.positions(model.seed, range(2)).tolist()
+    return generator.way(between(first, last, steps, "slerp"))
 
 
 def main() -> None:

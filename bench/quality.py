@@ -14,7 +14,8 @@ of it, a VAE is asked about 512 held-out windows, and the moment that a run woul
 --processor-time counts the process's processor seconds on all its threads, so that several single-threaded runs beside
 each other are fair; 20 minutes of two busy cores are 2,400 of those.
 
-Bounds are reconstruction + KL in nats per held-out window. `data` is one half of the data set's files beside the other.
+Bounds are reconstruction + KL in nats per held-out window; `halfway` is what a model plays halfway between
+two positions that it drew, a third as many windows. `data` is one half of the data set's files beside the other.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ from pianola.codec.window import Bytes, Integers
 from pianola.evaluation.copying import nearest_distances
 from pianola.evaluation.features import features
 from pianola.evaluation.fidelity import TooFewVectors, Vectors, fidelity
-from pianola.evaluation.metrics import compare_counts, count
+from pianola.evaluation.metrics import Counts, compare_counts, count
 from pianola.models.family import RunOptions
 from pianola.models.presets import find_preset
 from pianola.models.two_sample import TooFewToTell, two_sample
@@ -109,11 +110,15 @@ def newest(results: Sequence[Json], key: Json) -> Json | None:
 
 def figures(generated: Bytes, data: Bytes, everything: Iterator[Bytes], lowest_pitch: int, seed: int) -> Json:
     """What is played beside `data`, windows [m, 96, 96] kept together by file; counts are against all windows."""
-    of_generated, of_data = count(generated), count(everything)
+    played, given = features(generated, lowest_pitch), features(data, lowest_pitch)
+    counted = _counted(count(generated), count(everything), lowest_pitch)
+    return counted | _told(generated, data, played.vectors, given.vectors, seed)
+
+
+def _counted(of_generated: Counts, of_data: Counts, lowest_pitch: int) -> Json:
     compared = compare_counts(of_generated, of_data, lowest_pitch)
     ours, theirs = compared["generated"], compared["data"]
     used = of_data.lit_by_row > 0
-    played, given = features(generated, lowest_pitch), features(data, lowest_pitch)
 
     def off(name: str) -> float:
         return abs(float(ours[name] or 0.0) / float(theirs[name]) - 1)
@@ -127,8 +132,17 @@ def figures(generated: Bytes, data: Bytes, everything: Iterator[Bytes], lowest_p
         "qualified_off": off("qualified_share"),
         "polyphony_off": off("polyphony"),
         "notes_ratio": ours["notes_per_window"] / theirs["notes_per_window"],
-        **_told(generated, data, played.vectors, given.vectors, seed),
     }
+
+
+def on_ways(model: Contestant, samples: int) -> Json:
+    """The same counts of windows halfway between two that the model plays."""
+    halfway = model.halfway(samples)
+    if halfway is None:
+        return {}
+    windows = model.windows
+    counted = _counted(count(halfway), count(windows.blocks()), windows.lowest_pitch)
+    return {f"halfway_{name}": value for name, value in counted.items()}
 
 
 def _told(one: Bytes, other: Bytes, of_one: Vectors, of_other: Vectors, seed: int) -> Json:
@@ -183,7 +197,8 @@ def measure(contest: Contest) -> Json:
 
     elapsed = train(model, contest.seconds, CLOCKS[contest.clock], LOOK_EVERY, told)
     model.settle()
-    nats = model.nats(evenly(model.sides.held_out, MOST_BOUNDED))
+    bounded = evenly(model.sides.held_out, MOST_BOUNDED)
+    nats = model.nats(bounded)
     began = time.perf_counter()
     generated = model.play(contest.samples)
     played = time.perf_counter() - began
@@ -191,6 +206,8 @@ def measure(contest: Contest) -> Json:
         **figures(generated, _data(windows, order), windows.blocks(), windows.lowest_pitch, seed),
         "copying": copying(generated, windows, model.sides),
         "nats": nats,
+        "kl": model.kl(bounded),
+        **on_ways(model, contest.samples // 3),
         "course": course,
         "best_at": min(course, key=lambda point: point[1])[0] if course else None,
         "steps": model.steps,

@@ -81,9 +81,21 @@ def test_the_first_rows_ask_all_families_the_others_the_better_one(
     assert bars.verdict(row, "small", {"vae": vae, "gan": gan}) is met
 
 
-def test_the_rivals_nats_are_asked_of_vae_alone() -> None:
+@pytest.mark.parametrize("figure", ["nats_share", "kl", "halfway_polyphony_off"])
+def test_what_is_asked_of_vae_alone(figure: str) -> None:
     import bars
 
-    row = next(row for row in bars.ROWS if row.figure == "nats_share")
+    def of(**values: float | None) -> tuple[str, bool | None]:
+        lines, verdicts = bars.table("small", {name: {0: {figure: value}} for name, value in values.items()})
+        place = [row.figure for row in bars.ROWS].index(figure)
+        return lines[1 + place], verdicts[place]
+
+    row = next(row for row in bars.ROWS if row.figure == figure)
+    bad = 0.0 if row.at_least else 1.0
     assert bars.verdict(row, "small", {"vae": None}) is None
-    assert bars.verdict(row, "small", {"vae": 0.3}) is False
+    line, met = of(gan=bad)
+    assert met is None and "!" not in line
+    if figure != "nats_share":  # which is reckoned from the rival's
+        line, met = of(vae=bad, gan=bad)
+        assert met is False and line.count("!") == 1
+        assert of(vae=row.bar("small"), gan=bad)[1] is True
