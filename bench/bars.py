@@ -68,6 +68,8 @@ BESIDE: Final = (
     ("density", "density"),
     ("total_difference", "total note-frequency difference"),
     ("notes_ratio", "notes a window, to the data's"),
+    ("training_density", "lit in training windows, to all"),
+    ("held_out_density", "lit in held-out windows, to all"),
     ("best_at", "best moment, seconds"),
     ("steps", "steps"),
     ("windows_per_second", "windows learnt from in a second"),

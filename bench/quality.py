@@ -184,7 +184,13 @@ def measure(contest: Contest) -> Json:
         one = np.zeros(len(order), np.bool_)
         one[split(windows.file, 0.5, seed).held_out] = True
         half, other = (windows.of(evenly(rows, contest.samples)) for rows in (order[one[order]], order[~one[order]]))
-        return figures(half, other, iter([other]), windows.lowest_pitch, seed)
+        sides = split(windows.file, find_preset("vae", "default").options.held_out, seed)
+        all_lit = windows.density(order)
+        return {
+            **figures(half, other, iter([other]), windows.lowest_pitch, seed),
+            "training_density": windows.density(sides.training) / all_lit,
+            "held_out_density": windows.density(sides.held_out) / all_lit,
+        }
     model = contestant(contest)
     course: list[tuple[float, float]] = []
 
