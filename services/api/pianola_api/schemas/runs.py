@@ -18,7 +18,7 @@ Device = Literal["cpu", "gpu"]
 QUEUES: Final[dict[Device, str]] = {"cpu": TRAIN, "gpu": TRAIN_GPU}
 """where the trainers of each device take their runs from"""
 _DEVICES: Final = {queue: device for device, queue in QUEUES.items()}
-LARGEST_SEED = 2**53
+LARGEST_SEED = 2**53 - 1
 """the largest whole number that every JSON reader keeps exact"""
 
 
