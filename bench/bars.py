@@ -56,8 +56,6 @@ ROWS: Final = (
     Row("nats_share", "VAE nats, share of the thesis VAE's", (0.27, 0.30, 0.28), percent=False, asked=("vae",)),
     Row("copying", "nearest training window, to held-out's", (0.8, 0.9, 0.9), percent=False, at_least=True),
     Row("kl", "VAE nats that positions tell", (20, 20, 20), percent=False, at_least=True, asked=("vae",)),
-    Row("halfway_qualified_off", "VAE, halfway: qualified notes, off by", (0.08, 0.05, 0.05), asked=("vae",)),
-    Row("halfway_polyphony_off", "VAE, halfway: polyphony, off by", (0.08, 0.05, 0.05), asked=("vae",)),
 )
 BESIDE: Final = (
     ("nats", "nats per held-out window"),
@@ -68,6 +66,10 @@ BESIDE: Final = (
     ("density", "density"),
     ("total_difference", "total note-frequency difference"),
     ("notes_ratio", "notes a window, to the data's"),
+    ("halfway_empty_excess", "halfway: empty windows above the data's"),
+    ("halfway_largest_difference", "halfway: largest frequency difference"),
+    ("halfway_qualified_off", "halfway: qualified notes, off by"),
+    ("halfway_polyphony_off", "halfway: polyphony, off by"),
     ("training_density", "lit in training windows, to all"),
     ("held_out_density", "lit in held-out windows, to all"),
     ("best_at", "best moment, seconds"),

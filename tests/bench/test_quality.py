@@ -81,7 +81,7 @@ def test_the_first_rows_ask_all_families_the_others_the_better_one(
     assert bars.verdict(row, "small", {"vae": vae, "gan": gan}) is met
 
 
-@pytest.mark.parametrize("figure", ["nats_share", "kl", "halfway_polyphony_off"])
+@pytest.mark.parametrize("figure", ["nats_share", "kl"])
 def test_what_is_asked_of_vae_alone(figure: str) -> None:
     import bars
 

@@ -60,7 +60,7 @@ _DEFAULT = Preset(
         loss="sum",
         kl_weight=1.0,
         kl_warmup_steps=100,
-        free_bits=25.0,
+        free_bits=27.0,
         keep="settled",
         precision="auto",
     ),
